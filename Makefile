@@ -1,0 +1,46 @@
+# Clianta Jobs. `make help` lists the targets.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+PORT   ?= 5000
+VAR    ?= var
+STAMP  := $(VENV)/installed
+
+.DEFAULT_GOAL := help
+.PHONY: help install run test lint format lock clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(STAMP): requirements-dev.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=python3.12 ..."; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@touch $@
+
+install: $(STAMP) ## Create .venv with the pinned dependencies
+
+run: $(STAMP) ## Start everything: web, worker, scheduler, Redis, store, mail (PORT=5000 VAR=var)
+	@exec env PORT=$(PORT) VAR=$(VAR) $(BIN)/python -m sandbox.run
+
+test: $(STAMP) ## Run the whole test suite on a real Redis and a real document store
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: $(STAMP) ## ruff, format check, mypy strict
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(STAMP) ## Format the code and mend what ruff can mend
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+# Resolves setup.cfg's ranges into exact versions with hashes, for every supported Python and platform.
+lock: $(STAMP) ## Renew requirements.txt and requirements-dev.txt from setup.cfg
+	$(BIN)/pip install --quiet uv
+	$(BIN)/uv pip compile setup.cfg $(LOCK) -o requirements.txt --upgrade --quiet
+	$(BIN)/uv pip compile setup.cfg $(LOCK) --all-extras -o requirements-dev.txt --upgrade --quiet
+LOCK := --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate
+
+clean: ## Remove .venv, caches and the data under VAR
+	rm -rf $(VENV) $(VAR) .mypy_cache .ruff_cache .pytest_cache .hypothesis
