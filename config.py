@@ -1,0 +1,161 @@
+"""Settings, read once from the environment: the only reader of `os.environ` in the project.
+
+`settings()` returns them typed, or raises `InvalidSettings` with every bad name at once. A secret's value
+is never part of a message, a log line or a repr.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Literal
+from urllib.parse import quote, urlsplit
+from zoneinfo import ZoneInfo, available_timezones
+
+from cryptography.fernet import Fernet
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+# What demo mode uses where nothing is given. Public, so refused everywhere else.
+DEMO_SECRETS = {
+    "secret_key": "demo-secret-key-not-for-production",
+    "admin_password": "demo-admin",
+    "encryption_keys": "ZGVtby1rZXktbm90LWZvci1wcm9kdWN0aW9uLTMyYnk=",
+}
+SCHEMES = {"redis_url": ("redis", "rediss", "unix"), "mongodb_uri": ("mongodb", "mongodb+srv")}
+SHORTEST_SECRET_KEY = 16  # characters; `python -c "import secrets; print(secrets.token_hex(32))"` gives 64
+
+
+class InvalidSettings(SystemExit):
+    """One or more environment variables are missing or wrong; the message names each."""
+
+
+class Settings(BaseSettings):
+    """The environment, typed. Field names are the variables' names in lower case."""
+
+    model_config = SettingsConfigDict(
+        env_ignore_empty=True, extra="ignore", frozen=True, validate_default=True
+    )
+
+    demo: bool = Field(
+        False, description="Demo mode: public demo secrets are allowed"
+    )  # first: others ask it
+    redis_url: SecretStr | None = Field(None, description="Redis or Valkey >= 6.2; rediss:// = TLS, checked")
+    redis_host: str = Field("127.0.0.1", description="Redis host, when REDIS_URL is not set")
+    redis_port: int = Field(6379, ge=1, le=65535, description="Redis port, when REDIS_URL is not set")
+    redis_password: SecretStr | None = Field(None, description="Redis password, when REDIS_URL is not set")
+    redis_db: int = Field(0, ge=0, description="Redis database number, when REDIS_URL is not set")
+    mongodb_uri: SecretStr = Field(
+        SecretStr("mongodb://127.0.0.1:27017/clianta"), description="MongoDB >= 5, with the database's name"
+    )
+    queue_concurrency: int = Field(3, ge=1, le=100, description="Jobs that one worker runs at once")
+    queue_max_jobs_per_second: float = Field(
+        5, ge=0, description="Jobs started per second and queue, all workers together; 0 = no limit"
+    )
+    completed_jobs_keep_hours: int = Field(24, ge=0, description="Hours a completed job is kept")
+    completed_jobs_keep: int = Field(1_000, ge=0, description="Completed jobs kept per queue at most")
+    failed_jobs_keep_days: int = Field(7, ge=1, description="Days a dead letter is kept")
+    failed_jobs_keep: int = Field(5_000, ge=1, description="Dead letters kept per queue at most")
+    shutdown_grace: int = Field(25, ge=1, description="Seconds that running jobs get to end after SIGTERM")
+    jobs_enabled: bool = Field(True, description="false: the scheduler starts no scheduled job")
+    tz: str = Field("UTC", description="Time zone of cron entries without one of their own")
+    admin_user: str = Field("admin", min_length=1, description="User name of the admin pages")
+    admin_password: SecretStr | None = Field(None, description="Password of the admin pages")
+    secret_key: SecretStr | None = Field(None, description="Signs session cookies; 16 characters or more")
+    encryption_keys: SecretStr | None = Field(
+        None, description="Fernet keys, comma separated, newest first: encrypt mailbox passwords at rest"
+    )
+    port: int = Field(5000, ge=1, le=65535, description="Port of the web process")
+    trusted_proxies: int = Field(0, ge=0, le=5, description="Proxies in front whose X-Forwarded-For counts")
+    public_requests_per_minute: int = Field(
+        100, ge=1, description="Requests a minute that one IP may send to the public API"
+    )
+    max_body_bytes: int = Field(1_048_576, ge=1_024, description="Largest request body in bytes")
+    sentry_dsn: SecretStr | None = Field(None, description="Sentry project; not set = off")
+    sentry_environment: str = Field("production", description="Environment named in Sentry")
+    log_format: Literal["console", "json"] = Field("console", description="console (with emojis) or json")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least level logged")
+
+    @field_validator("redis_url", "mongodb_uri")
+    @classmethod
+    def _has_scheme(cls, value: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        schemes = SCHEMES[str(info.field_name)]
+        if value and urlsplit(value.get_secret_value()).scheme not in schemes:
+            raise ValueError(f"must begin with {' or '.join(f'{scheme}://' for scheme in schemes)}")
+        return value
+
+    @field_validator("tz")
+    @classmethod
+    def _is_time_zone(cls, value: str) -> str:
+        if value not in available_timezones():
+            raise ValueError(f"{value!r} is not a time zone; give one like Europe/Berlin")
+        return value
+
+    @field_validator("encryption_keys")
+    @classmethod
+    def _are_fernet_keys(cls, value: SecretStr | None) -> SecretStr | None:
+        for key in value.get_secret_value().split(",") if value else []:
+            try:
+                Fernet(key.strip())
+            except ValueError:
+                raise ValueError("must be Fernet keys (32 bytes, url-safe base64), comma separated") from None
+        return value
+
+    @field_validator("secret_key", "admin_password", "encryption_keys")
+    @classmethod
+    def _is_our_own(cls, value: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        if info.data.get("demo"):
+            return value
+        if value is None:
+            raise ValueError("is not set; needed outside demo mode")
+        if DEMO_SECRETS[str(info.field_name)] in value.get_secret_value().split(","):
+            raise ValueError("is the demo's public value; set your own")
+        return value
+
+    @field_validator("secret_key")
+    @classmethod
+    def _is_long(cls, value: SecretStr | None) -> SecretStr | None:
+        if value and len(value.get_secret_value()) < SHORTEST_SECRET_KEY:
+            raise ValueError(f"is shorter than {SHORTEST_SECRET_KEY} characters")
+        return value
+
+    @property
+    def redis_location(self) -> str:
+        """The Redis URL to connect to, with its password: not for printing."""
+        if self.redis_url:
+            return self.redis_url.get_secret_value()
+        password = (
+            f":{quote(self.redis_password.get_secret_value(), safe='')}@" if self.redis_password else ""
+        )
+        return f"redis://{password}{self.redis_host}:{self.redis_port}/{self.redis_db}"
+
+    def secret(self, name: str) -> str:
+        """The plain value of a secret setting; in demo mode the public one where none is given."""
+        value: SecretStr | None = getattr(self, name)
+        return value.get_secret_value() if value else DEMO_SECRETS[name]
+
+    @property
+    def fernet_keys(self) -> list[str]:
+        """Encryption keys, newest first; the first one encrypts."""
+        return [key.strip() for key in self.secret("encryption_keys").split(",")]
+
+    @property
+    def time_zone(self) -> ZoneInfo:
+        return ZoneInfo(self.tz)
+
+
+def _explain(error: ValidationError) -> str:
+    lines = ["These settings are missing or wrong:"]
+    for problem in error.errors(include_url=False, include_input=False):
+        name = str(problem["loc"][0])
+        message = problem["msg"].removeprefix("Value error, ")
+        lines.append(f"  {name.upper()}: {message} ({Settings.model_fields[name].description})")
+    return "\n".join(lines)
+
+
+@lru_cache(maxsize=1)
+def settings() -> Settings:
+    """The process' settings. Raises `InvalidSettings` naming every bad variable."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        raise InvalidSettings(_explain(error)) from None

@@ -1,0 +1,1 @@
+"""Flask blueprints: public tracking API, admin pages, health; and the `flask …` commands."""

@@ -1,0 +1,84 @@
+"""The job behind every event: run the reactions that are not done yet.
+
+Safe to run twice: a reaction that is done is recorded and not repeated; one that dies before its record is
+repeated, and is written so that this changes nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from functools import cache
+from typing import Any
+
+import structlog
+from pydantic import ValidationError
+
+import consumers
+from consumers.registry import Delivery, reactions
+from models.event import EventRecord
+from models.store import object_id
+from schemas.event import Event, decode
+
+log = structlog.get_logger()
+
+
+class BadEvent(Exception):
+    """The job carries no event that we could handle; the message says why."""
+
+    permanent = True
+
+
+class ReactionsFailed(ExceptionGroup[Exception]):
+    """At least one reaction raised. A retry repeats only those; it is permanent when all of them are."""
+
+    @property
+    def permanent(self) -> bool:
+        return all(getattr(error, "permanent", False) for error in self.exceptions)
+
+
+@cache
+def load_reactions() -> None:
+    """Import every consumer, which registers its reactions."""
+    for module in pkgutil.iter_modules(consumers.__path__):
+        importlib.import_module(f"consumers.{module.name}")
+
+
+def handle(event_id: str, event: dict[str, Any]) -> None:
+    """Run what is left to do for one event. Raises `BadEvent` or `ReactionsFailed`."""
+    load_reactions()
+    fact = _decode(event_id, event)
+    record = EventRecord.objects(id=object_id(event_id)).first()
+    if record is None:
+        raise BadEvent(f"event {event_id} is not in the ledger: publish it, do not enqueue it")
+    delivery = Delivery(event_id, record.correlation_id, record.accepted_at)
+    errors = [error for error in _run_all(fact, delivery, record) if error]
+    if errors:
+        raise ReactionsFailed(f"{len(errors)} reaction(s) to {fact.type} failed", errors)
+    record.mark_done()
+
+
+def _decode(event_id: str, event: dict[str, Any]) -> Event:
+    try:
+        return decode(event["type"], event["version"], event["payload"])
+    except ValidationError as error:
+        fields = ", ".join(".".join(map(str, e["loc"])) for e in error.errors(include_input=False))
+        raise BadEvent(f"event {event_id} does not fit its schema: {fields}") from None
+    except KeyError as error:
+        raise BadEvent(f"event {event_id} has no {error}") from None
+
+
+def _run_all(fact: Event, delivery: Delivery, record: EventRecord) -> list[Exception | None]:
+    waiting = {name: run for name, run in reactions(fact.type).items() if name not in record.reactions}
+    return [_run(name, run, fact, delivery, record) for name, run in waiting.items()]
+
+
+def _run(name: str, run: Any, fact: Event, delivery: Delivery, record: EventRecord) -> Exception | None:
+    try:
+        run(fact, delivery)
+    except Exception as error:  # noqa: BLE001 - raised again, as a group, when the others had their turn
+        error.add_note(f"in the reaction {name} to {fact.type} {delivery.event_id}")
+        log.warning("⚠️  reaction failed", reaction=name, error=f"{type(error).__name__}: {error}")
+        return error
+    record.mark_reaction(name)
+    return None

@@ -1,0 +1,84 @@
+"""The event ledger: every accepted event, how far it got, and which reactions are done.
+
+Indexed for the relay: the few events whose job is not known to be in Redis.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from bson import ObjectId
+from mongoengine import DateTimeField, DictField, Document, IntField, ObjectIdField, StringField
+from pymongo.errors import BulkWriteError
+
+from models.store import now
+
+DUPLICATE_KEY = 11000  # MongoDB's error code
+
+
+class EventRecord(Document):
+    type = StringField(required=True)
+    version = IntField(required=True)
+    workspace_id = ObjectIdField(required=True)
+    key = StringField()  # what makes the event unique, like contact.created:<id>; absent = always new
+    payload = DictField()
+    correlation_id = StringField(required=True)
+    causation_id = StringField()
+    status = StringField(choices=("pending", "queued", "done"), default="pending")
+    reactions = DictField()  # reaction name -> when it was done
+    accepted_at = DateTimeField(default=now)
+    done_at = DateTimeField()
+
+    meta = {
+        "collection": "events",
+        "auto_create_index": False,
+        "indexes": [
+            {"fields": ["key"], "unique": True, "partialFilterExpression": {"key": {"$exists": True}}},
+            {"fields": ["status", "accepted_at"], "name": "relay"},
+            {"fields": ["workspace_id", "-accepted_at"]},
+        ],
+    }
+
+    @classmethod
+    def accept(cls, records: list[EventRecord]) -> list[EventRecord]:
+        """Store new events with one command. Of an event with a known key the stored record comes back."""
+        try:
+            cls._get_collection().insert_many(
+                [record.to_mongo().to_dict() for record in records], ordered=False
+            )
+            return records
+        except BulkWriteError as error:
+            others = [e for e in error.details["writeErrors"] if e["code"] != DUPLICATE_KEY]
+            if others:
+                raise
+            taken = {records[e["index"]].key for e in error.details["writeErrors"]}
+            stored = {record.key: record for record in cls.objects(key__in=list(taken))}
+            return [stored.get(record.key, record) if record.key in taken else record for record in records]
+
+    @classmethod
+    def mark_queued(cls, ids: Iterable[ObjectId]) -> None:
+        cls.objects(id__in=list(ids), status="pending").update(set__status="queued")
+
+    @classmethod
+    def unfinished(cls, status: str, before: datetime, limit: int) -> list[EventRecord]:
+        """The oldest events of one status accepted before a moment."""
+        return list(cls.objects(status=status, accepted_at__lt=before).order_by("accepted_at").limit(limit))
+
+    def mark_reaction(self, name: str) -> None:
+        EventRecord.objects(id=self.id).update_one(**{f"set__reactions__{name}": now()})
+
+    def mark_done(self) -> None:
+        EventRecord.objects(id=self.id, status__ne="done").update_one(set__status="done", set__done_at=now())
+
+    def envelope(self) -> dict[str, Any]:
+        """What travels on the queue: plain JSON."""
+        return {
+            "type": self.type,
+            "version": self.version,
+            "workspaceId": str(self.workspace_id),
+            "correlationId": self.correlation_id,
+            "causationId": self.causation_id,
+            "payload": self.payload,
+        }

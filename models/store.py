@@ -1,0 +1,63 @@
+"""The connection to MongoDB and the indexes that our guarantees rest on."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any
+
+import mongoengine
+from bson import ObjectId
+from mongoengine.connection import get_connection
+from pymongo.errors import PyMongoError
+
+import models
+
+SELECTION_TIMEOUT_MS = 3_000  # how long a request waits for an absent store before it answers 503
+
+StoreError = PyMongoError
+
+
+def connect(uri: str) -> None:
+    """Set up the connection; nothing is sent until the first operation. Times come back aware, in UTC."""
+    mongoengine.connect(
+        host=uri, tz_aware=True, uuidRepresentation="standard", serverSelectionTimeoutMS=SELECTION_TIMEOUT_MS
+    )
+
+
+def disconnect() -> None:
+    mongoengine.disconnect()
+
+
+def ping() -> None:
+    """Raise `StoreError` when the store does not answer."""
+    get_connection().admin.command("ping")
+
+
+@cache
+def documents() -> tuple[type[mongoengine.Document], ...]:
+    """Every document class under models/."""
+    for module in pkgutil.iter_modules(models.__path__):
+        importlib.import_module(f"models.{module.name}")
+    found = [kind for kind in mongoengine.Document.__subclasses__() if not kind._meta.get("abstract")]
+    return tuple(sorted(found, key=lambda kind: kind.__name__))
+
+
+def ensure_indexes() -> int:
+    """Create what is missing; returns the number of document classes. Safe at every start."""
+    for kind in documents():
+        kind.ensure_indexes()
+    return len(documents())
+
+
+def now() -> datetime:
+    """The present moment in UTC, to the millisecond, which is what the store keeps."""
+    moment = datetime.now(UTC)
+    return moment.replace(microsecond=moment.microsecond // 1_000 * 1_000)
+
+
+def object_id(value: Any) -> ObjectId | None:
+    """The value as an id, or None when it is not one."""
+    return ObjectId(value) if ObjectId.is_valid(value) else None

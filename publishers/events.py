@@ -1,0 +1,84 @@
+"""publish(): record an event in the ledger, then put it on `crm-events`.
+
+Once the ledger has it the event is accepted: when Redis is away the record stays `pending` and the relay
+(publishers/relay.py) enqueues it later.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import structlog
+from bson import ObjectId
+
+import queues.enqueue
+from models.event import EventRecord
+from queues.names import CRM_EVENTS
+from schemas.event import Event
+
+# By name: a publisher knows no consumer.
+DISPATCHER = "consumers.dispatch.handle"
+
+log = structlog.get_logger()
+
+
+def publish(event: Event, *, correlation_id: str | None = None, causation_id: str | None = None) -> str:
+    """Accept one event; returns its id. Publishing one with the same key again returns the first one's id.
+
+    Raises `models.store.StoreError` when the store is away: then nothing was accepted.
+    """
+    return publish_all([event], correlation_id=correlation_id, causation_id=causation_id)[0]
+
+
+def publish_all(
+    events: Sequence[Event], *, correlation_id: str | None = None, causation_id: str | None = None
+) -> list[str]:
+    """Accept several events with one store command; returns their ids in order."""
+    if not events:
+        return []
+    records = EventRecord.accept([_record(event, correlation_id, causation_id) for event in events])
+    put_on_queue(record for record in records if record.status == "pending")
+    return [str(record.id) for record in records]
+
+
+def put_on_queue(records: Iterable[EventRecord]) -> int:
+    """Enqueue recorded events; returns how many. With Redis away they stay `pending` and it says 0."""
+    jobs = {record.id: _job(record) for record in records}
+    if not jobs:
+        return 0
+    try:
+        queues.enqueue.enqueue_many(list(jobs.values()))
+    except queues.enqueue.RedisError as error:
+        log.warning("⏸️  Redis is away: events stay pending", events=len(jobs), error=str(error))
+        return 0
+    EventRecord.mark_queued(jobs)
+    return len(jobs)
+
+
+def _record(event: Event, correlation_id: str | None, causation_id: str | None) -> EventRecord:
+    record_id = ObjectId()
+    return EventRecord(
+        id=record_id,
+        type=event.type,
+        version=event.version,
+        workspace_id=ObjectId(event.workspace_id),
+        key=event.key,
+        payload=event.payload(),
+        correlation_id=correlation_id or str(record_id),
+        causation_id=causation_id,
+    )
+
+
+def _job(record: EventRecord) -> queues.enqueue.NewJob:
+    return queues.enqueue.NewJob(
+        queue=CRM_EVENTS,
+        func=DISPATCHER,
+        kwargs={"event_id": str(record.id), "event": record.envelope()},
+        id=f"event-{record.id}",
+        description=f"{record.type} {record.id}",
+        meta={
+            "event_id": str(record.id),
+            "correlation_id": record.correlation_id,
+            "workspace_id": str(record.workspace_id),
+        },
+    )

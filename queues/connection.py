@@ -1,0 +1,38 @@
+"""One Redis client per process."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from redis import Redis, RedisError
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+import config
+
+__all__ = ["RedisError", "connect", "redis"]
+
+CONNECT_TIMEOUT = 2  # seconds; an absent Redis must not hold up a request
+SOCKET_TIMEOUT = 5  # seconds; a worker's blocking wait sets its own
+
+
+def connect(url: str, *, socket_timeout: float | None = SOCKET_TIMEOUT) -> Redis:
+    """A client for `url`. redis:// and unix:// are plain, rediss:// is TLS with a checked certificate.
+
+    RESP 2 without a library name: then a new connection costs no command of its own.
+    """
+    return Redis.from_url(
+        url,
+        protocol=2,
+        driver_info=None,
+        socket_connect_timeout=CONNECT_TIMEOUT,
+        socket_timeout=socket_timeout,
+        socket_keepalive=True,
+        retry=Retry(NoBackoff(), 1),
+    )
+
+
+@lru_cache(maxsize=1)
+def redis() -> Redis:
+    """The process' client."""
+    return connect(config.settings().redis_location)

@@ -1,0 +1,49 @@
+"""Our job class: RQ's, with JSON only, log lines, and errors that decide about their own retry.
+
+A stock `rq worker --job-class queues.job.Job` and `rq requeue --job-class queues.job.Job` run it.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import structlog
+from redis import Redis
+from rq.job import Job as RqJob
+from rq.serializers import JSONSerializer
+
+log = structlog.get_logger()
+
+LOGGED_META = ("event_id", "correlation_id", "workspace_id")
+
+
+class Job(RqJob):
+    """Arguments are plain JSON. An exception with `permanent = True` is not retried."""
+
+    def __init__(self, id: str | None = None, connection: Redis | None = None, serializer: Any = None):  # noqa: ARG002
+        # Whatever the caller asks for: a pickle is never written or read.
+        super().__init__(id, connection, serializer=JSONSerializer)
+
+    def perform(self) -> Any:
+        meta = {name: self.meta[name] for name in LOGGED_META if name in self.meta}
+        started = time.perf_counter()
+        with structlog.contextvars.bound_contextvars(job_id=self.id, queue=self.origin, **meta):
+            log.info("▶️  job started", job=self.func_name)
+            try:
+                result = super().perform()
+            except Exception as error:
+                if getattr(error, "permanent", False):
+                    self.retries_left = 0
+                log.error("❌ job failed", job=self.func_name, error=_name(error), ms=_ms_since(started))
+                raise
+            log.info("✅ job done", job=self.func_name, ms=_ms_since(started))
+            return result
+
+
+def _ms_since(started: float) -> float:
+    return round((time.perf_counter() - started) * 1_000, 1)
+
+
+def _name(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"

@@ -1,0 +1,41 @@
+"""Events of the mailboxes."""
+
+from __future__ import annotations
+
+from schemas.event import Event, Id, register
+
+
+class EmailEvent(Event):
+    message_id: Id  # the stored message, one per workspace whatever the number of mailboxes that hold it
+    account_id: Id
+    contact_ids: list[Id] = []
+
+    @property
+    def key(self) -> str:
+        return f"{self.type}:{self.message_id}"
+
+
+@register
+class EmailReceived(EmailEvent):
+    type = "email.received"
+
+
+@register
+class EmailReplied(EmailEvent):
+    type = "email.replied"
+
+    in_reply_to: Id | None = None  # our stored message that it answers
+
+
+@register
+class EmailForwarded(EmailEvent):
+    type = "email.forwarded"
+
+
+@register
+class EmailBounced(EmailEvent):
+    type = "email.bounced"
+
+    recipients: list[str]
+    is_permanent: bool
+    original: Id | None = None  # our stored message that came back

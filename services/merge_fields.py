@@ -1,0 +1,32 @@
+"""Texts with {{contact.firstName}} or, with a fallback, {{contact.firstName|there}}."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from services.conditions import lookup
+
+FIELD = re.compile(r"\{\{\s*([\w.]+)\s*(?:\|([^{}]*))?\}\}")
+
+
+class MissingField(ValueError):
+    """A merge field has no value and no fallback, so the text cannot be written."""
+
+    permanent = True
+
+
+def render(text: str, facts: Mapping[str, Any]) -> str:
+    """Fill the merge fields. Raises `MissingField` naming the field and how to give a fallback."""
+
+    def value_of(match: re.Match[str]) -> str:
+        name, fallback = match[1], match[2]
+        value = lookup(facts, name)
+        if value not in (None, ""):
+            return str(value)
+        if fallback is None:
+            raise MissingField(f"{name} is empty: fill it, or give a fallback like {{{{{name}|there}}}}")
+        return fallback.strip()
+
+    return FIELD.sub(value_of, text)

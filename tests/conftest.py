@@ -1,0 +1,118 @@
+"""A real Redis and a real document store for the whole run, emptied before each test that uses them.
+
+Both are started on free ports, with their data in a fresh folder. Set MONGODB_URI to run against a real
+MongoDB instead; the database `clianta_test` of that server is used and emptied.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from sandbox import document_store, redis_server
+from sandbox.process import Server
+
+FOLDER = Path(tempfile.mkdtemp(prefix="clianta-tests-"))
+_servers: list[Server] = []
+
+
+def pytest_configure() -> None:
+    """Start the servers before the first import of the project reads its settings."""
+    redis = redis_server.embedded(FOLDER / "redis")
+    redis.start()
+    _servers.append(redis)
+    os.environ.update(
+        DEMO="1", REDIS_URL=redis_server.url(redis), LOG_LEVEL="INFO", LOG_FORMAT="json", TZ="UTC"
+    )
+    if given := os.environ.get("MONGODB_URI"):
+        os.environ["MONGODB_URI"] = urlsplit(given)._replace(path="/clianta_test").geturl()
+        return
+    store = document_store.embedded(FOLDER / "store")
+    store.start()
+    _servers.append(store)
+    os.environ["MONGODB_URI"] = document_store.uri(store, "clianta_test")
+
+
+def pytest_unconfigure() -> None:
+    for server in _servers:
+        server.stop()
+    shutil.rmtree(FOLDER, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def redis_process() -> Server:
+    """The running Redis, for tests that look at it from outside."""
+    return _servers[0]
+
+
+@pytest.fixture(scope="session")
+def _store_ready() -> None:
+    import config
+    from models import store
+
+    store.connect(config.settings().mongodb_uri.get_secret_value())
+    store.ensure_indexes()
+
+
+@pytest.fixture
+def clean_store(_store_ready: None) -> None:
+    """The document store, with its indexes and without a document."""
+    from models import store
+
+    for kind in store.documents():
+        kind._get_collection().delete_many({})
+
+
+@pytest.fixture
+def clean_redis() -> None:
+    """Redis without a key."""
+    from queues.connection import redis
+
+    redis().flushall()
+
+
+@pytest.fixture
+def stores(clean_store: None, clean_redis: None) -> None:
+    """Both, empty."""
+
+
+@pytest.fixture
+def run_jobs(stores: None) -> Callable[[], int]:
+    """Run every queued job in this process until the queues are empty; returns how many ran.
+
+    RQ's own SimpleWorker does it: a second reader of our jobs beside our worker.
+    """
+    from rq import SimpleWorker
+    from rq.serializers import JSONSerializer
+
+    from queues.connection import redis
+    from queues.job import Job
+    from queues.names import BY_PRIORITY
+
+    class BurstWorker(SimpleWorker):
+        def _install_signal_handlers(self) -> None:
+            """Leave pytest's own."""
+
+    def run() -> int:
+        worker = BurstWorker(BY_PRIORITY, connection=redis(), job_class=Job, serializer=JSONSerializer)
+        ran = 0
+        while worker.work(burst=True, logging_level="WARNING"):
+            ran += worker.successful_job_count
+        return ran
+
+    return run
+
+
+@pytest.fixture
+def client(stores: None) -> Iterator[object]:
+    """A test client of the web app."""
+    from app import create_app
+
+    with create_app().test_client() as client:
+        yield client

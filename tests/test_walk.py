@@ -1,0 +1,32 @@
+"""The shortest walk through the system: an event in, its effects out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from models.activity import Activity
+from models.contact import Contact
+from models.event import EventRecord
+from models.workspace import Member, Workspace
+from publishers import events
+from schemas.contact import ContactCreated
+
+
+def test_a_created_contact_is_scored_owned_and_on_the_timeline(run_jobs: Callable[[], int]) -> None:
+    workspace = Workspace(name="Acme", members=[Member(name="Ada", email="ada@acme.test")]).save()
+    contact, is_new = Contact.upsert(
+        workspace.id, "Grace@navy.test", {"first_name": "Grace", "last_name": "Hopper", "source": "form"}
+    )
+    assert is_new
+    event = ContactCreated(workspace_id=str(workspace.id), contact_id=str(contact.id), source="form")
+    event_id = events.publish(event)
+    assert events.publish(event) == event_id
+
+    run_jobs()
+
+    contact.reload()
+    assert contact.email == "grace@navy.test"
+    assert (contact.lead_score, contact.lead_grade) == (45, "C")
+    assert contact.assigned_to == workspace.members[0].user_id
+    assert Activity.objects(contact_id=contact.id).count() == 1
+    assert EventRecord.objects.get(id=event_id).status == "done"
