@@ -1,0 +1,12 @@
+"""Make the queues known to RQ's tools: they list what stands in the set `rq:queues`."""
+
+from __future__ import annotations
+
+from queues import keys
+from queues.connection import redis
+from queues.names import QUEUES
+
+
+def register() -> None:
+    """Enter every queue of the table, used or not. One command; safe to repeat. Raises `RedisError`."""
+    redis().sadd(keys.ALL_QUEUES, *(keys.queue_key(name) for name in QUEUES))
