@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from redis import Redis
+
 from queues import keys
-from queues.connection import redis
 from queues.names import QUEUES
 
 
-def register() -> None:
+def register_queues(connection: Redis) -> None:
     """Enter every queue of the table, used or not. One command; safe to repeat. Raises `RedisError`."""
-    redis().sadd(keys.ALL_QUEUES, *(keys.queue_key(name) for name in QUEUES))
+    connection.sadd(keys.ALL_QUEUES, *(keys.queue_key(name) for name in QUEUES))
