@@ -1,9 +1,22 @@
-"""The operators' commands: `flask …`."""
+"""The operators' commands: `flask …`. One file per group; each command takes --json and --help."""
 
 from __future__ import annotations
 
 from flask import Flask
 
+from web.cli import cron, db, demo, dlq, env, events, jobs, queues
+
 
 def init_app(app: Flask) -> None:
-    """Register the command groups."""
+    """Register the commands."""
+    for command in (
+        cron.commands,
+        db.commands,
+        demo.commands,
+        dlq.commands,
+        env.show,
+        events.commands,
+        jobs.commands,
+        queues.show,
+    ):
+        app.cli.add_command(command)

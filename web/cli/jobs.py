@@ -1,0 +1,103 @@
+"""`flask jobs …`: the scheduled jobs, and running one now."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from typing import Any
+
+import click
+from rich.text import Text
+
+from jobs.schedule import ARCHIVED, SCHEDULE, entry
+from queues import dead_letters
+from queues.connection import redis
+from queues.cron import CronEntry
+from queues.enqueue import NewJob, enqueue
+from queues.job import Job
+from web.cli import output
+from web.cli.command import Group, example, json_option
+
+POLL = 0.25  # seconds between two looks at a job that we wait for
+ENDS = ("finished", "failed", "stopped", "canceled")
+VANISHED = "vanished"
+
+commands = Group("jobs", help="The scheduled jobs.")
+
+
+@commands.command("list", epilog=example("flask jobs list"))
+@json_option
+def list_(as_json: bool) -> None:
+    """List the scheduled jobs, and those that were archived."""
+    if as_json:
+        jobs = [
+            {"name": e.name, "queue": e.queue, "cron": e.cron, "description": e.description} for e in SCHEDULE
+        ]
+        output.as_json({"jobs": jobs, "archived": ARCHIVED})
+        return
+    output.table(
+        ["Job", "Queue", "Cron", "What it does"],
+        [(e.name, e.queue, e.cron, e.description) for e in SCHEDULE],
+        empty="No job is scheduled.",
+    )
+    output.console().print(Text(f"\nArchived, refused by name: {', '.join(ARCHIVED)}", style="dim"))
+
+
+@commands.command("run", epilog=example("flask jobs run email-sync", "flask jobs run email-sync --wait"))
+@click.argument("name")
+@click.option("--wait", is_flag=True, help="Wait for its end; exit code 1 when it fails.")
+@click.option("--timeout", default=600, show_default=True, help="Seconds to wait at most.")
+@json_option
+def run(name: str, wait: bool, timeout: int, as_json: bool) -> None:
+    """Enqueue a scheduled job now, out of turn."""
+    job = _job(entry(name), datetime.now(UTC))
+    enqueue(job)
+    result: dict[str, Any] = {"job_id": job.id, "queue": job.queue, "status": "queued"}
+    if wait:
+        with output.progress(f"Running {name} …"):
+            result |= _wait(job.id, timeout)
+    if as_json:
+        output.as_json(result)
+    else:
+        _print(name, result)
+    if wait and result["status"] not in ("finished", VANISHED):
+        raise SystemExit(1)
+
+
+def _job(cron_entry: CronEntry, moment: datetime) -> NewJob:
+    """As a tick's job, with an id of its own: it never stands in the way of a tick."""
+    tick = moment.isoformat(timespec="milliseconds")
+    return NewJob(
+        queue=cron_entry.queue,
+        func=cron_entry.func,
+        id=f"{cron_entry.name}-manual-{moment:%Y%m%dT%H%M%S%f}",
+        kwargs={"tick": tick},
+        description=f"{cron_entry.name}, run by hand",
+        meta={"tick": tick},
+    )
+
+
+def _wait(job_id: str, timeout: int) -> dict[str, Any]:
+    """The job's state at its end, or after `timeout` seconds."""
+    deadline = time.monotonic() + timeout
+    while (status := _status(job_id)) not in (*ENDS, VANISHED) and time.monotonic() < deadline:
+        time.sleep(POLL)
+    if status != "failed":
+        return {"status": status}
+    return {"status": status, "error": dead_letters.get(job_id).error}
+
+
+def _status(job_id: str) -> str:
+    status = redis().hget(Job.key_for(job_id), "status")
+    return status.decode() if isinstance(status, bytes) else VANISHED
+
+
+def _print(name: str, result: dict[str, Any]) -> None:
+    job_id, status = result["job_id"], result["status"]
+    sentence = {
+        "queued": f"{name} is on the queue {result['queue']} as {job_id}.",
+        "finished": f"{name} is done ({job_id}).",
+        VANISHED: f"{name} is done; its record was not kept ({job_id}).",
+        "failed": f"{name} failed: {result.get('error')}\nSee: flask dlq show {job_id}",
+    }
+    output.console().print(Text(sentence.get(status, f"{name} is {status} ({job_id}).")))
