@@ -1,0 +1,1 @@
+"""One file per job, named like it, plus the cron table (schedule.py)."""

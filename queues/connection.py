@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from redis import Redis, RedisError
+from redis import ConnectionPool, Redis, RedisError
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 import config
 
-__all__ = ["RedisError", "connect", "redis"]
+__all__ = ["RedisError", "connect", "for_blocking", "redis"]
 
 CONNECT_TIMEOUT = 2  # seconds; an absent Redis must not hold up a request
 SOCKET_TIMEOUT = 5  # seconds; a worker's blocking wait sets its own
@@ -30,6 +30,18 @@ def connect(url: str, *, socket_timeout: float | None = SOCKET_TIMEOUT) -> Redis
         socket_keepalive=True,
         retry=Retry(NoBackoff(), 1),
     )
+
+
+def for_blocking(client: Redis, longest: float) -> Redis:
+    """A client of one connection for commands that block up to `longest` seconds; it never repeats one."""
+    pool = client.connection_pool
+    options = {
+        **pool.connection_kwargs,
+        "socket_timeout": longest + SOCKET_TIMEOUT,
+        "retry": Retry(NoBackoff(), 0),
+    }
+    own_pool = ConnectionPool(connection_class=pool.connection_class, **options)
+    return Redis(connection_pool=own_pool, single_connection_client=True)
 
 
 @lru_cache(maxsize=1)

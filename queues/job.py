@@ -11,6 +11,8 @@ from typing import Any
 import structlog
 from redis import Redis
 from rq.job import Job as RqJob
+from rq.queue import Queue
+from rq.registry import ScheduledJobRegistry
 from rq.serializers import JSONSerializer
 
 log = structlog.get_logger()
@@ -19,7 +21,12 @@ LOGGED_META = ("event_id", "correlation_id", "workspace_id")
 
 
 class Job(RqJob):
-    """Arguments are plain JSON. An exception with `permanent = True` is not retried."""
+    """Arguments are plain JSON.
+
+    An exception with `permanent = True` is not retried; one with `retry_after` (seconds) not before that.
+    """
+
+    retry_after = 0.0
 
     def __init__(self, id: str | None = None, connection: Redis | None = None, serializer: Any = None):  # noqa: ARG002
         # Whatever the caller asks for: a pickle is never written or read.
@@ -35,10 +42,26 @@ class Job(RqJob):
             except Exception as error:
                 if getattr(error, "permanent", False):
                     self.retries_left = 0
+                self.retry_after = getattr(error, "retry_after", None) or 0.0
                 log.error("❌ job failed", job=self.func_name, error=_name(error), ms=_ms_since(started))
                 raise
             log.info("✅ job done", job=self.func_name, ms=_ms_since(started))
             return result
+
+    def retry(self, queue: Queue, pipeline: Any) -> None:
+        """As RQ does, but due to the millisecond: RQ drops the fraction of the second."""
+        interval = self.get_retry_interval()
+        super().retry(queue, pipeline)
+        if interval:
+            seconds = max(interval, self.retry_after)
+            pipeline.zadd(
+                ScheduledJobRegistry.key_template.format(self.origin), {self.id: time.time() + seconds}
+            )
+
+    def _handle_failure(self, *args: Any, **kwargs: Any) -> None:
+        # RQ leaves a dead letter without retries: requeued, by whatever tool, it would not be tried again.
+        self.retries_left = len(self.retry_intervals or ())
+        super()._handle_failure(*args, **kwargs)
 
 
 def _ms_since(started: float) -> float:

@@ -52,12 +52,14 @@ def redis_process() -> Server:
 
 
 @pytest.fixture(scope="session")
-def _store_ready() -> None:
+def _store_ready() -> Iterator[None]:
     import config
     from models import store
 
     store.connect(config.settings().mongodb_uri.get_secret_value())
     store.ensure_indexes()
+    yield
+    store.disconnect()
 
 
 @pytest.fixture

@@ -1,0 +1,40 @@
+"""The cron table: what runs when."""
+
+from __future__ import annotations
+
+from queues.cron import CronEntry
+from queues.names import EMAIL_SYNC
+
+SCHEDULE: tuple[CronEntry, ...] = (
+    CronEntry(
+        "email-sync", "*/5 * * * *", "jobs.email_sync.run", EMAIL_SYNC, "Pull new mail from every mailbox"
+    ),
+)
+
+# Never scheduled, refused by name.
+ARCHIVED: dict[str, str] = {
+    name: f"{name} was archived on 2026-02-04 and is no longer run; there is no replacement"
+    for name in ("agent-event-trigger", "agent-resume-execution", "agent-scheduled")
+}
+
+
+class ArchivedJob(ValueError):
+    """The name of a job that is no longer run."""
+
+    permanent = True
+
+
+class UnknownJob(ValueError):
+    """No scheduled job has this name."""
+
+    permanent = True
+
+
+def entry(name: str) -> CronEntry:
+    """The entry of a scheduled job. Raises `ArchivedJob` or `UnknownJob`, which lists the names."""
+    if name in ARCHIVED:
+        raise ArchivedJob(ARCHIVED[name])
+    for candidate in SCHEDULE:
+        if candidate.name == name:
+            return candidate
+    raise UnknownJob(f"there is no job {name!r}; there are: {', '.join(e.name for e in SCHEDULE)}")

@@ -1,0 +1,80 @@
+"""Claim jobs for free slots: what the worker asks of Redis before it runs or waits. One script call."""
+
+from __future__ import annotations
+
+import zlib
+from base64 import b64encode
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from uuid import uuid4
+
+from redis import Redis
+from rq.executions import WORKER_EXECUTIONS_KEY_TEMPLATE, Execution
+from rq.utils import utcformat
+
+import config
+from queues import keys
+from queues.job import Job
+from queues.names import BY_PRIORITY
+from queues.scripts import script
+
+LOCK = 60  # seconds without a heartbeat after which a running job counts as stalled
+STALLED = "stalled: its worker died twice while it ran. It is not tried again until you requeue it."
+_STALLED_RESULT = b64encode(zlib.compress(STALLED.encode())).decode()  # as RQ stores a result's text
+
+
+@dataclass(frozen=True)
+class Claimed:
+    """A job that is ours to run, already marked as started."""
+
+    job: Job
+    execution: Execution
+
+
+@dataclass(frozen=True)
+class Claim:
+    claimed: list[Claimed]
+    due_at: float | None  # Unix time of the next retry, stall or allowed start; None: nothing is known
+    limited: list[str]  # queues with waiting jobs that are over their rate
+    quarantined: list[str]  # ids of jobs that stalled a second time and are dead letters now
+
+
+def claim(connection: Redis, worker_name: str, slots: int, now: datetime) -> Claim:
+    """Take up to `slots` jobs in order of priority; with none free it only brings back what is due."""
+    reply = script("claim", connection)(
+        keys=[
+            keys.DOORBELL,
+            WORKER_EXECUTIONS_KEY_TEMPLATE.format(worker_name),
+            keys.SUSPENDED,
+            *(key for name in BY_PRIORITY for key in keys.of_queue(name)),
+        ],
+        args=[
+            now.timestamp(),
+            utcformat(now),
+            worker_name,
+            LOCK,
+            config.settings().queue_max_jobs_per_second,
+            _STALLED_RESULT,
+            *(uuid4().hex for _ in range(slots)),
+        ],
+    )
+    due_at, limited, quarantined, *jobs = reply
+    return Claim(
+        claimed=[_claimed(connection, worker_name, *job) for job in jobs],
+        due_at=float(due_at) if due_at else None,
+        limited=[BY_PRIORITY[int(index) - 1] for index in limited],
+        quarantined=[job_id.decode() for job_id in quarantined],
+    )
+
+
+def _claimed(
+    connection: Redis, worker_name: str, _queue: int, job_id: bytes, execution_id: bytes, fields: list[Any]
+) -> Claimed:
+    job = Job(job_id.decode(), connection=connection)
+    job.restore(dict(zip(fields[::2], fields[1::2], strict=True)))
+    execution = Execution(execution_id.decode(), job.id, connection, worker_name)
+    execution._job = job
+    job.started_at = job.last_heartbeat = datetime.now(UTC)
+    job.worker_name = worker_name
+    return Claimed(job, execution)

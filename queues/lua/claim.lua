@@ -1,0 +1,143 @@
+-- Claim jobs: bring back what is due or stalled, then take up to as many jobs as there are free slots.
+--
+-- KEYS[1]  doorbell
+-- KEYS[2]  the worker's set of executions
+-- KEYS[3]  rq:suspended: nothing is taken while it exists (`rq suspend`)
+-- KEYS[4…] per queue, in order of priority: waiting list, rq:scheduled:, rq:wip:, rq:failed:, clianta:rate:
+-- ARGV[1]  now, Unix time         ARGV[2]  now, as RQ writes times
+-- ARGV[3]  worker's name          ARGV[4]  lock: seconds until a silent job counts as stalled
+-- ARGV[5]  starts per second and queue, all workers together; 0 = no limit
+-- ARGV[6]  result entry for a quarantined job: its exception text, as RQ encodes it
+-- ARGV[7…] one fresh execution id per free slot
+-- returns  {when the next thing is due or '', indexes of the queues that are over their limit,
+--           ids of quarantined jobs, then per claimed job {queue index, job id, execution id, hash}}
+-- cost     idle: DEL and 3 EXISTS. Per claimed job: LPOP, HGETALL, HSET, 3 for its execution, 2 ZADD, SADD.
+
+local now, now_text, worker, lock = tonumber(ARGV[1]), ARGV[2], ARGV[3], tonumber(ARGV[4])
+local per_second, quarantine_text = tonumber(ARGV[5]), ARGV[6]
+local free = #ARGV - 6
+local queues, due_at, limited, quarantined, claimed = (#KEYS - 3) / 5, math.huge, {}, {}, {}
+local WAITING, SCHEDULED, RUNNING, FAILED, RATE = 1, 2, 3, 4, 5
+local MOVED_AT_ONCE = 100 -- bounds the time of one call
+
+local function key(queue, kind) return KEYS[3 + (queue - 1) * 5 + kind] end
+
+local function any(kind)
+  local names = {}
+  for queue = 1, queues do names[queue] = key(queue, kind) end
+  return redis.call('EXISTS', unpack(names)) > 0
+end
+
+local function due_next(at) if at and tonumber(at) < due_at then due_at = tonumber(at) end end
+
+local function first_score(name)
+  return redis.call('ZRANGE', name, 0, 0, 'WITHSCORES')[2]
+end
+
+local function put_back(queue, job, push)
+  local hash = 'rq:job:' .. job
+  if redis.call('EXISTS', hash) == 0 then return end -- deleted in the meantime
+  redis.call('HSET', hash, 'status', 'queued', 'enqueued_at', now_text)
+  redis.call(push, key(queue, WAITING), job)
+end
+
+local function quarantine(queue, job)
+  local ttl = tonumber(redis.call('HGET', 'rq:job:' .. job, 'failure_ttl') or '604800')
+  redis.call('HSET', 'rq:job:' .. job, 'status', 'failed', 'ended_at', now_text)
+  redis.call('HDEL', 'rq:job:' .. job, 'stalls') -- requeued by an operator it has two lives again
+  redis.call('ZADD', key(queue, FAILED), math.floor(now + ttl), job)
+  redis.call('XADD', 'rq:results:' .. job, 'MAXLEN', 10, '*', 'type', '2', 'exc_string', quarantine_text)
+  redis.call('EXPIRE', 'rq:results:' .. job, ttl)
+  quarantined[#quarantined + 1] = job
+end
+
+local function promote(queue)
+  local at = first_score(key(queue, SCHEDULED))
+  if not at or tonumber(at) > now then return due_next(at) end
+  for _, job in ipairs(redis.call('ZRANGEBYSCORE', key(queue, SCHEDULED), '-inf', now, 'LIMIT', 0, MOVED_AT_ONCE)) do
+    redis.call('ZREM', key(queue, SCHEDULED), job)
+    put_back(queue, job, 'RPUSH')
+  end
+  due_next(first_score(key(queue, SCHEDULED)))
+end
+
+local function recover(queue)
+  local at = first_score(key(queue, RUNNING))
+  if not at or tonumber(at) >= now then return due_next(at) end
+  for _, member in ipairs(redis.call('ZRANGEBYSCORE', key(queue, RUNNING), '-inf', now, 'LIMIT', 0, MOVED_AT_ONCE)) do
+    local job, execution = string.match(member, '^([^:]+):?(.*)$')
+    redis.call('ZREM', key(queue, RUNNING), member)
+    redis.call('DEL', 'rq:execution:' .. member)
+    redis.call('ZREM', 'rq:executions:' .. job, execution)
+    if redis.call('HGET', 'rq:job:' .. job, 'status') == 'started' then
+      if redis.call('HINCRBY', 'rq:job:' .. job, 'stalls', 1) >= 2 then
+        quarantine(queue, job)
+      else
+        put_back(queue, job, 'LPUSH')
+      end
+    end
+  end
+  due_next(first_score(key(queue, RUNNING)))
+end
+
+-- Starts are spaced by a theoretical arrival time (GCRA): up to one second's worth may come at once.
+local function starts_allowed(queue)
+  if per_second == 0 then return free, 0 end
+  local gap = 1 / per_second
+  local burst = math.max(1, per_second) - 1
+  local arrival = math.max(now, tonumber(redis.call('GET', key(queue, RATE)) or '0'))
+  local slack = burst * gap - (arrival - now)
+  return math.max(0, math.floor(slack / gap + 1 + 1e-6)), arrival
+end
+
+local function start(queue, job)
+  local hash = 'rq:job:' .. job
+  local fields = redis.call('HGETALL', hash)
+  if #fields == 0 then return false end -- deleted in the meantime
+  local execution = ARGV[6 + free]
+  local member = job .. ':' .. execution
+  redis.call('HSET', hash, 'status', 'started', 'started_at', now_text, 'last_heartbeat', now_text, 'worker_name', worker)
+  redis.call('PERSIST', hash)
+  redis.call('HSET', 'rq:execution:' .. member, 'id', execution, 'job_id', job, 'created_at', ARGV[1],
+    'last_heartbeat', ARGV[1], 'worker_name', worker)
+  redis.call('EXPIRE', 'rq:execution:' .. member, lock + 60)
+  redis.call('ZADD', 'rq:executions:' .. job, math.floor(now + lock + 60), execution)
+  redis.call('EXPIRE', 'rq:executions:' .. job, lock + 60)
+  redis.call('ZADD', key(queue, RUNNING), now + lock, member)
+  redis.call('SADD', KEYS[2], member)
+  claimed[#claimed + 1] = {queue, job, execution, fields}
+  free = free - 1
+  return true
+end
+
+local function take(queue)
+  local allowed, arrival = starts_allowed(queue)
+  local started = 0
+  while free > 0 and started < allowed do
+    local job = redis.call('LPOP', key(queue, WAITING))
+    if not job then break end
+    if start(queue, job) then started = started + 1 end
+  end
+  if per_second == 0 then return end
+  if started > 0 then
+    arrival = arrival + started / per_second
+    redis.call('SET', key(queue, RATE), string.format('%.6f', arrival), 'PX', math.ceil((arrival - now) * 1000) + 1000)
+  end
+  if free > 0 and started >= allowed and redis.call('EXISTS', key(queue, WAITING)) == 1 then
+    limited[#limited + 1] = queue
+    due_next(arrival - (math.max(1, per_second) - 1) / per_second)
+  end
+end
+
+redis.call('DEL', KEYS[1])
+if any(SCHEDULED) then for queue = 1, queues do promote(queue) end end
+if any(RUNNING) then for queue = 1, queues do recover(queue) end end
+if free > 0 and any(WAITING) and redis.call('EXISTS', KEYS[3]) == 0 then
+  for queue = 1, queues do take(queue) end
+  if free == 0 and any(WAITING) then redis.call('RPUSH', KEYS[1], '1') end -- others may have a free slot
+end
+if #claimed > 0 then redis.call('EXPIRE', KEYS[2], lock + 120) end
+
+local reply = {due_at == math.huge and '' or string.format('%.6f', due_at), limited, quarantined}
+for _, job in ipairs(claimed) do reply[#reply + 1] = job end
+return reply

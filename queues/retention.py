@@ -1,0 +1,71 @@
+"""Keep Redis small: drop finished and failed jobs that are too old or too many."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from redis import Redis
+from rq.registry import FailedJobRegistry, FinishedJobRegistry
+from rq.results import Result
+from rq.utils import as_text
+
+import config
+from queues import keys
+from queues.job import Job
+from queues.names import QUEUES
+
+EVERY = 300  # seconds between two trims, by one worker of the fleet
+CHUNK = 500  # jobs deleted by one command
+
+
+def trim_when_due(connection: Redis) -> int:
+    """Trim if no worker has within EVERY seconds; returns how many jobs were dropped."""
+    if not connection.set(keys.LAST_TRIM, "1", nx=True, ex=EVERY):
+        return 0
+    return trim(connection)
+
+
+def trim(connection: Redis) -> int:
+    """Drop what exceeds the settings' age or number; returns how many jobs were. Safe to run at any time."""
+    settings = config.settings()
+    return sum(
+        _trim_registry(connection, registry.key_template.format(name), most)
+        for name in QUEUES
+        for registry, most in (
+            (FinishedJobRegistry, settings.completed_jobs_keep),
+            (FailedJobRegistry, settings.failed_jobs_keep),
+        )
+    )
+
+
+def _trim_registry(connection: Redis, registry: str, most: int) -> int:
+    """A registry's scores are the times its jobs lapse, so the oldest come first."""
+    lapsed = int(connection.zcount(registry, "-inf", time.time()))
+    too_many = int(connection.zcard(registry)) - most
+    left = dropped = max(lapsed, too_many, 0)
+    while left > 0:
+        ids = list(map(as_text, connection.zrange(registry, 0, min(left, CHUNK) - 1)))  # type: ignore[arg-type]
+        if not ids:
+            break
+        _drop(connection, registry, ids)
+        left -= len(ids)
+    return dropped - max(left, 0)
+
+
+def _drop(connection: Redis, registry: str, ids: Sequence[str]) -> None:
+    """The job first: an interrupted trim leaves an entry without a job, which the next one drops."""
+    belongings = [
+        key
+        for job_id in ids
+        for key in (
+            Job.key_for(job_id),
+            Result.get_key(job_id),
+            Job.dependents_key_for(job_id),
+            f"{Job.key_for(job_id)}:dependencies",
+        )
+    ]
+    with connection.pipeline(transaction=False) as pipeline:
+        pipeline.unlink(*belongings)
+        pipeline.zrem(registry, *ids)
+        pipeline.execute()

@@ -1,0 +1,50 @@
+"""Jobs for the engine's tests, run by real workers in processes of their own."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+
+from queues.connection import redis
+
+LEDGER = "test:ledger"  # list: what the jobs did
+
+
+class Hopeless(Exception):
+    permanent = True
+
+
+def note(what: str) -> str:
+    redis().rpush(LEDGER, what)
+    return what
+
+
+def fail(what: str = "fail") -> None:
+    note(what)
+    raise RuntimeError("as asked")
+
+
+def fail_for_good() -> None:
+    note("fail_for_good")
+    raise Hopeless("never again")
+
+
+def wait_for_go(what: str) -> None:
+    """Note the start, then block until somebody pushes to `test:go`."""
+    note(f"{what} started")
+    redis().blpop(["test:go"], timeout=30)
+    note(f"{what} ended")
+
+
+def spin(what: str) -> None:
+    """Run Python code until the time limit's exception arrives."""
+    note(f"{what} started")
+    pause = threading.Event()
+    while True:
+        pause.wait(0.01)
+
+
+def kill_own_worker() -> None:
+    note("killed")
+    os.kill(os.getpid(), signal.SIGKILL)
