@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
@@ -154,6 +155,8 @@ class Scheduler(RqScheduler):
                 is_registered, wait = False, RECONNECT  # it may come back empty
             on_wake()
             stop.wait(wait)
+        with suppress(RedisError):  # its key lapses by itself
+            self.connection.delete(self.key)
 
     def heartbeat(self) -> None:
         """Extend our key; write it again when it has lapsed, as after a restart of Redis."""
