@@ -5,24 +5,40 @@ from __future__ import annotations
 import logging
 import re
 import sys
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
 from typing import Any
 
 import structlog
 
 SECRET_NAMES = re.compile(r"pass(word|wd)?$|secret|token|authorization|api_?key|cookie|dsn", re.IGNORECASE)
-CREDENTIALS_IN_URL = re.compile(r"(://[^:/@\s]*):[^@\s]+@")
+CREDENTIALS_IN_URL = re.compile(r"(://[^:/@\s]*):\S+@")  # to the last @: a password may hold one
+REFUSED_INPUT = re.compile(r"input_value=.*?, input_type=", re.DOTALL)  # pydantic quotes what it refuses
 LOUD_LIBRARIES = ("rq.worker", "rq.job", "rq.queue", "rq_scheduler.scheduler", "limits", "mail.log")
 
 
 def hide_secrets(_logger: Any, _method: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """Structlog processor: values under secret-looking names and passwords in URLs never reach a log."""
-    for name, value in line.items():
-        if SECRET_NAMES.search(name):
-            line[name] = "[hidden]"
-        elif isinstance(value, str):
-            line[name] = CREDENTIALS_IN_URL.sub(r"\1:[hidden]@", value)
+    line.update(redacted(dict(line)))
     return line
+
+
+def redacted(value: Any) -> Any:
+    """The value, however nested, without what `hide_secrets` hides. Exceptions become their text."""
+    if isinstance(value, str):
+        return REFUSED_INPUT.sub("input_value=[hidden], input_type=", _without_credentials(value))
+    if isinstance(value, Mapping):
+        return {name: "[hidden]" if _is_secret(name) else redacted(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [redacted(item) for item in value]
+    return redacted(str(value)) if isinstance(value, BaseException) else value
+
+
+def _is_secret(name: Any) -> bool:
+    return isinstance(name, str) and SECRET_NAMES.search(name) is not None
+
+
+def _without_credentials(text: str) -> str:
+    return CREDENTIALS_IN_URL.sub(r"\1:[hidden]@", text)
 
 
 def configure(log_format: str, level: str) -> None:
@@ -31,13 +47,17 @@ def configure(log_format: str, level: str) -> None:
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso" if log_format == "json" else "%H:%M:%S", utc=True),
-        structlog.processors.format_exc_info if log_format == "json" else _unchanged,
+        structlog.processors.format_exc_info,  # a traceback becomes text here, before secrets are hidden
         hide_secrets,
     ]
     renderer: Any = (
         structlog.processors.JSONRenderer()
         if log_format == "json"
-        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), pad_event_to=0)
+        else structlog.dev.ConsoleRenderer(
+            colors=sys.stderr.isatty(),
+            pad_event_to=0,
+            exception_formatter=structlog.dev.plain_traceback,  # the default one prints local variables
+        )
     )
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
@@ -55,7 +75,3 @@ def configure(log_format: str, level: str) -> None:
     logging.basicConfig(handlers=[handler], level=level, force=True)
     for name in LOUD_LIBRARIES:
         logging.getLogger(name).setLevel(logging.WARNING)
-
-
-def _unchanged(_logger: Any, _method: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    return line
