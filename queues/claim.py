@@ -17,7 +17,7 @@ import config
 from queues import keys
 from queues.job import Job
 from queues.names import BY_PRIORITY
-from queues.scripts import script
+from queues.scripts import Call, run
 
 LOCK = 60  # seconds without a heartbeat after which a running job counts as stalled
 STALLED = "stalled: its worker died twice while it ran. It is not tried again until you requeue it."
@@ -42,7 +42,13 @@ class Claim:
 
 def claim(connection: Redis, worker_name: str, slots: int, now: datetime) -> Claim:
     """Take up to `slots` jobs in order of priority; with none free it only brings back what is due."""
-    reply = script("claim", connection)(
+    return answer(connection, worker_name, run(connection, call(worker_name, slots, now))[0])
+
+
+def call(worker_name: str, slots: int, now: datetime) -> Call:
+    """The script call, for those who send it along with another."""
+    return Call(
+        "claim",
         keys=[
             keys.DOORBELL,
             WORKER_EXECUTIONS_KEY_TEMPLATE.format(worker_name),
@@ -59,6 +65,10 @@ def claim(connection: Redis, worker_name: str, slots: int, now: datetime) -> Cla
             *(uuid4().hex for _ in range(slots)),
         ],
     )
+
+
+def answer(connection: Redis, worker_name: str, reply: list[Any]) -> Claim:
+    """What the script's reply means."""
     due_at, limited, quarantined, *jobs = reply
     return Claim(
         claimed=[_claimed(connection, worker_name, *job) for job in jobs],

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from rq.registry import (
+    BaseRegistry,
     CanceledJobRegistry,
     DeferredJobRegistry,
     FailedJobRegistry,
@@ -18,15 +19,15 @@ from queues import keys
 from queues.connection import redis
 from queues.names import BY_PRIORITY
 
-# In the order of QueueCounts' fields.
-_REGISTRIES = (
-    StartedJobRegistry,
-    ScheduledJobRegistry,
-    FailedJobRegistry,
-    FinishedJobRegistry,
-    DeferredJobRegistry,
-    CanceledJobRegistry,
-)
+# By the names of QueueCounts' fields, and in their order.
+REGISTRIES: dict[str, type[BaseRegistry]] = {
+    "running": StartedJobRegistry,
+    "scheduled": ScheduledJobRegistry,
+    "failed": FailedJobRegistry,
+    "finished": FinishedJobRegistry,
+    "deferred": DeferredJobRegistry,
+    "canceled": CanceledJobRegistry,
+}
 
 
 @dataclass(frozen=True)
@@ -49,8 +50,8 @@ def counts(names: Iterable[str] = BY_PRIORITY) -> list[QueueCounts]:
     with redis().pipeline(transaction=False) as pipeline:
         for name in names:
             pipeline.llen(keys.queue_key(name))
-            for registry in _REGISTRIES:
+            for registry in REGISTRIES.values():
                 pipeline.zcard(registry.key_template.format(name))
         numbers = pipeline.execute()
-    width = 1 + len(_REGISTRIES)
+    width = 1 + len(REGISTRIES)
     return [QueueCounts(name, *numbers[i * width : (i + 1) * width]) for i, name in enumerate(names)]

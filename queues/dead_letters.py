@@ -16,16 +16,15 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from rq.exceptions import DeserializationError, NoSuchJobError
+from rq.exceptions import DeserializationError
 from rq.registry import FailedJobRegistry
-from rq.results import Result
-from rq.serializers import JSONSerializer
 from rq.utils import as_text, now, utcformat
 
-from queues import keys
+from queues import keys, records
 from queues.connection import redis
 from queues.job import Job
 from queues.names import BY_PRIORITY, options
+from queues.records import Record
 from queues.scripts import script
 
 BATCH = 500  # jobs per script call: keeps one call under a few milliseconds
@@ -192,32 +191,22 @@ def _explain_missing(job_id: str) -> str:
 
 
 def _read(entries: Sequence[tuple[float, str, str]]) -> list[DeadLetter]:
-    with redis().pipeline(transaction=False) as pipeline:
-        for _, _, job_id in entries:
-            pipeline.hgetall(Job.key_for(job_id))
-            pipeline.xrevrange(Result.get_key(job_id), count=1)
-        answers = iter(pipeline.execute())
-    return [_letter(*entry, next(answers), next(answers)) for entry in entries]
+    found = records.read([job_id for _, _, job_id in entries])
+    return [_letter(score, queue, record) for (score, queue, _), record in zip(entries, found, strict=True)]
 
 
-def _letter(
-    score: float, queue: str, job_id: str, record: dict[bytes, bytes], results: list[Any]
-) -> DeadLetter:
-    expires_at = datetime.fromtimestamp(score, UTC) if score > 0 else None
-    job = Job(job_id, connection=redis())
-    try:
-        job.restore(record)
-    except NoSuchJobError:
-        return DeadLetter(job_id, queue, error="its data is gone: purge it", expires_at=expires_at)
+def _letter(score: float, queue: str, record: Record) -> DeadLetter:
+    job, expires_at = record.job, datetime.fromtimestamp(score, UTC) if score > 0 else None
+    if job is None:
+        return DeadLetter(record.id, queue, error="its data is gone: purge it", expires_at=expires_at)
     func, kwargs = _call(job)
-    traceback = _traceback(job, results)
     return DeadLetter(
-        id=job_id,
+        id=record.id,
         queue=queue,
         func=func,
         description=job.description or "",
-        error=_error(traceback),
-        traceback=traceback,
+        error=_error(record.traceback),
+        traceback=record.traceback,
         created_at=job.created_at,
         failed_at=job.ended_at,
         expires_at=expires_at,
@@ -231,14 +220,6 @@ def _call(job: Job) -> tuple[str, dict[str, Any]]:
         return job.func_name or "", job.kwargs
     except DeserializationError:
         return "(unreadable: not JSON)", {}
-
-
-def _traceback(job: Job, results: list[Any]) -> str:
-    if not results:
-        return job._exc_info or ""
-    result_id, payload = results[0]
-    result = Result.restore(job.id, result_id.decode(), payload, redis(), serializer=JSONSerializer)
-    return result.exc_string or ""
 
 
 def _error(traceback: str) -> str:

@@ -18,7 +18,7 @@ from queues import keys
 from queues.connection import redis
 from queues.job import Job
 from queues.names import options
-from queues.scripts import script
+from queues.scripts import Call, run
 
 __all__ = ["CronGuard", "NewJob", "RedisError", "enqueue", "enqueue_many", "existing"]
 
@@ -61,11 +61,11 @@ def enqueue_many(jobs: Sequence[NewJob]) -> int:
 
 def enqueue_guarded(jobs: Sequence[tuple[NewJob, CronGuard | None]]) -> list[int]:
     """As `enqueue_many`, for ticks of the cron table: 1 or 0 per job."""
-    connection, results = redis(), []
+    connection = redis()
+    results: list[int] = []
     for start in range(0, len(jobs), BATCH):
         args = [arg for job, guard in jobs[start : start + BATCH] for arg in _arguments(job, guard)]
-        call = script("enqueue", connection)
-        results += call(keys=[keys.ALL_QUEUES, keys.DOORBELL], args=args)
+        results += run(connection, Call("enqueue", [keys.ALL_QUEUES, keys.DOORBELL], args))[0]
     return results
 
 

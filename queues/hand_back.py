@@ -11,7 +11,7 @@ from rq.utils import now, utcformat
 
 from queues import keys
 from queues.claim import Claimed
-from queues.scripts import script
+from queues.scripts import Call, run
 
 
 def hand_back(connection: Redis, worker_name: str, unfinished: Iterable[Claimed]) -> int:
@@ -28,8 +28,9 @@ def hand_back(connection: Redis, worker_name: str, unfinished: Iterable[Claimed]
     ]
     if not jobs:
         return 0
-    given = script("hand_back", connection)(
+    call = Call(
+        "hand_back",
         keys=[keys.DOORBELL, WORKER_EXECUTIONS_KEY_TEMPLATE.format(worker_name)],
         args=[utcformat(now()), *jobs],
     )
-    return int(given)
+    return int(run(connection, call)[0])

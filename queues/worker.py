@@ -1,7 +1,7 @@
 """The worker process: claims jobs, runs them on threads, waits on a doorbell. It never polls.
 
-    claim (claim.py) ──▶ run (RQ's perform_job on a thread) ──▶ finish (RQ's own) ──▶ claim …
-                              └─ nothing to claim: wait on the doorbell until the next thing is due
+    claim ──▶ run, on a thread ──▶ finish, and claim the next in the same round trip ──▶ run …
+      └─ nothing to claim: wait on the doorbell until the next thing is due ──▶ claim …
 
 An RQ worker in all that others see: registered like one, its state in RQ's keys, its commands obeyed.
 """
@@ -12,28 +12,32 @@ import os
 import signal
 import threading
 import time
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from types import FrameType
 from typing import Any
 
 import structlog
 from redis import Redis, RedisError
+from rq.executions import Execution
 from rq.job import Job as RqJob
 from rq.queue import Queue
 from rq.serializers import JSONSerializer
 from rq.worker import WorkerStatus
 from rq.worker.base import BaseWorker
 
-from queues import doorbell, hand_back, retention
-from queues.claim import LOCK, Claimed, claim
+from queues import claim, finish, hand_back, retention
+from queues.doorbell import Doorbell
 from queues.job import Job
 from queues.names import BY_PRIORITY
+from queues.scripts import run
+from queues.slots import Slots
 from queues.timeouts import ThreadDeathPenalty
 
 log = structlog.get_logger()
 
 DRAIN_DELAY = 30.0  # seconds that an idle worker waits before it looks again and shows that it lives
+HEARTBEAT = 25.0  # seconds between two signs of life: twice within a lock, once within a drain delay
 WORKER_TTL = 90  # seconds after which a silent worker counts as dead
 RECONNECT = 1.0  # seconds between two tries to reach an absent Redis
 
@@ -54,20 +58,29 @@ class Worker(BaseWorker):
             worker_ttl=WORKER_TTL,
             log_job_description=False,
         )
-        self.concurrency, self.grace = concurrency, grace
-        self._stopping = threading.Event()
-        self._running: dict[Future[Any], Claimed] = {}
+        self.grace = grace
+        self._slots = Slots(concurrency)
         self._threads = ThreadPoolExecutor(concurrency, thread_name_prefix="job")
+        self._next = threading.local()  # .claimed: what the finish of a thread's job brought along
+        self._doorbell = Doorbell(connection)
+        self._stopping = threading.Event()
         self._last_heartbeat = 0.0
-        self._doorbell = doorbell.Doorbell(connection)
+
+    # The main thread: claim for free slots, wait.
 
     def work(self, *_args: Any, **_options: Any) -> bool:
         """Until SIGTERM or SIGINT. Outlives an absent Redis."""
-        self._install_signal_handlers()
-        self._until_redis_answers(self._register)
-        log.info("👷 worker started", worker=self.name, queues=len(self.queues), concurrency=self.concurrency)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self.request_stop)
+        log.info(
+            "👷 worker started", worker=self.name, queues=len(self.queues), concurrency=self._slots.number
+        )
+        is_registered = False
         while not self._stopping.is_set():
             try:
+                if not is_registered:
+                    self._register()
+                    is_registered = True
                 self._turn()
             except RedisError as error:
                 log.error("❌ Redis is away; trying again", error=str(error), seconds=RECONNECT)
@@ -77,61 +90,95 @@ class Worker(BaseWorker):
     def _turn(self) -> None:
         """Claim what there is; with nothing to claim, wait."""
         self._heartbeat_when_due()
-        self._forget_finished()
-        slots = self.concurrency - len(self._running)
-        result = claim(self.connection, self.name, slots, datetime.now(UTC))
+        result = claim.claim(self.connection, self.name, self._slots.free, datetime.now(UTC))
         for job_id in result.quarantined:
             log.error("☠️  job quarantined: its worker died twice", job_id=job_id)
         for claimed in result.claimed:
-            self._start(claimed)
-        if result.claimed and len(self._running) < self.concurrency:
-            return  # there may be more: take it before waiting
-        seconds = self._seconds_to_wait(result.due_at)
-        if len(self._running) == self.concurrency:
-            wait(self._running, timeout=seconds, return_when=FIRST_COMPLETED)
-        else:
-            self._doorbell.wait([name for name in BY_PRIORITY if name not in result.limited], seconds)
+            self._slots.take(claimed)
+            self._threads.submit(self._run_until_nothing_is_left, claimed)
+        if not self._slots.free:
+            self._slots.wait_for_a_free_one(self._seconds_to_wait(result.due_at))
+        elif not result.claimed:
+            unlimited = [name for name in BY_PRIORITY if name not in result.limited]
+            self._doorbell.wait(unlimited, self._seconds_to_wait(result.due_at))
 
     def _seconds_to_wait(self, due_at: float | None) -> float:
-        longest = LOCK / 2 if self._running else DRAIN_DELAY
+        longest = DRAIN_DELAY if self._slots.are_all_free else HEARTBEAT
         return max(0.001, min(longest, due_at - time.time())) if due_at else longest
 
-    def _start(self, claimed: Claimed) -> None:
-        self.executions[claimed.execution.id] = claimed.execution
-        queue = Queue(
-            claimed.job.origin, connection=self.connection, job_class=Job, serializer=JSONSerializer
-        )
-        future = self._threads.submit(self.perform_job, claimed.job, queue, claimed.execution)
-        self._running[future] = claimed
+    # A job's thread: run, finish, run the next.
 
-    def _forget_finished(self) -> None:
-        for future in [future for future in self._running if future.done()]:
-            claimed = self._running.pop(future)
-            self.executions.pop(claimed.execution.id, None)
-            if error := future.exception():
-                # Redis went away while the job was being finished: its lock lapses and it runs again.
-                log.error("❌ job could not be finished", job_id=claimed.job.id, error=str(error))
+    def _run_until_nothing_is_left(self, claimed: claim.Claimed | None) -> None:
+        while claimed:
+            self._next.claimed = None
+            self._run(claimed)
+            self._slots.exchange(claimed, self._next.claimed)
+            claimed = self._next.claimed
+
+    def _run(self, claimed: claim.Claimed) -> None:
+        job = claimed.job
+        queue = Queue(job.origin, connection=self.connection, job_class=Job, serializer=JSONSerializer)
+        try:
+            self.perform_job(job, queue, claimed.execution)
+        except RedisError as error:  # its lock lapses, and it runs again
+            log.error("❌ job could not be finished: Redis is away", job_id=job.id, error=str(error))
 
     def prepare_job_execution(self, job: RqJob, remove_from_intermediate_queue: bool = False) -> None:
         """Nothing is left to prepare: the claim has marked the job as started."""
+
+    def _finalize_success(self, job: RqJob, queue: Queue, execution: Execution, return_value: Any) -> None:
+        """Finish and claim the next in one round trip; what is not plain takes RQ's own way."""
+        job._result = return_value
+        if finish.is_plain(job, return_value) and self._finish(job, execution) != finish.HAS_DEPENDENTS:
+            return
+        super()._finalize_success(job, queue, execution, return_value)
+
+    def _finish(self, job: RqJob, execution: Execution) -> int:
+        ended_at = datetime.now(UTC)
+        calls = [finish.call(self.key, job, execution, job.started_at or ended_at, ended_at)]
+        if not self._stopping.is_set():
+            calls.append(claim.call(self.name, 1, datetime.now(UTC)))
+        outcome, *claims = self._with_patience(calls)
+        if outcome == finish.NOT_OURS:
+            log.warning("⚠️  job was finished by another worker meanwhile", job_id=job.id)
+        for reply in claims:
+            claimed = claim.answer(self.connection, self.name, reply).claimed
+            self._next.claimed = claimed[0] if claimed else None
+        return int(outcome)
+
+    def _with_patience(self, calls: list[Any]) -> list[Any]:
+        """The replies; with Redis away it tries again until the job's lock has lapsed anyway."""
+        deadline = time.monotonic() + claim.LOCK
+        while True:
+            try:
+                return run(self.connection, *calls)
+            except RedisError:
+                if time.monotonic() > deadline:
+                    raise
+                calls = calls[:1]  # a claim is not repeated: its jobs would come back only when they stall
+                time.sleep(RECONNECT)
 
     def handle_job_failure(self, job: RqJob, *args: Any, **kwargs: Any) -> None:
         """As RQ does; then wake a worker, since the job may be due again in a second."""
         super().handle_job_failure(job, *args, **kwargs)
         self._doorbell.ring()
 
+    # Signs of life.
+
+    def _register(self) -> None:
+        self.register_birth()
+        self.subscribe()
+        self.set_state(WorkerStatus.STARTED)
+
     def _heartbeat_when_due(self) -> None:
-        """Show that the worker and its running jobs live, a few times per lock."""
-        if time.monotonic() - self._last_heartbeat < min(DRAIN_DELAY, LOCK / 2) - 1:
+        """Show that the worker and its running jobs live; drop what is too old."""
+        if time.monotonic() - self._last_heartbeat < HEARTBEAT:
             return
         self._last_heartbeat = time.monotonic()
         self.heartbeat()
-        for claimed in self._running.values():
+        for claimed in self._slots.running():
             self.maintain_heartbeats(claimed.job, claimed.execution)
         retention.trim_when_due(self.connection)
-
-    def get_heartbeat_ttl(self, job: RqJob, working_time: float = 0.0) -> int:  # noqa: ARG002
-        return LOCK
 
     def heartbeat(self, timeout: int | None = None, pipeline: Any = None) -> None:
         """Extend our key; register again when it has lapsed, as after a restart of Redis."""
@@ -139,36 +186,27 @@ class Worker(BaseWorker):
             self.register_birth()
         super().heartbeat(timeout, pipeline)
 
-    def _register(self) -> None:
-        self.register_birth()
-        self.subscribe()
-        self.set_state(WorkerStatus.STARTED)
+    def get_heartbeat_ttl(self, job: RqJob, working_time: float = 0.0) -> int:  # noqa: ARG002
+        return claim.LOCK
 
-    def _until_redis_answers(self, action: Any) -> None:
-        while not self._stopping.is_set():
-            try:
-                action()
-                return
-            except RedisError as error:
-                log.error("❌ Redis is away; trying again", error=str(error), seconds=RECONNECT)
-                self._stopping.wait(RECONNECT)
-
-    def _install_signal_handlers(self) -> None:
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self.request_stop)
+    # The end.
 
     def request_stop(self, _signum: int, _frame: FrameType | None) -> None:
-        """Take no new job; the doorbell's wait is ended from a thread, since a handler must not use Redis."""
+        """Take no new job. The waits are ended from a thread: a signal handler must not wait for locks."""
         if not self._stopping.is_set():
             self._stopping.set()
-            threading.Thread(target=self._doorbell.interrupt, daemon=True).start()
+            threading.Thread(target=self._end_waits, daemon=True).start()
+
+    def _end_waits(self) -> None:
+        self._slots.interrupt()
+        self._doorbell.interrupt()
 
     def _shut_down(self) -> bool:
         """Let the running jobs end within the grace; hand the rest back to the front of their queues."""
-        log.info("👋 worker stopping", worker=self.name, running=len(self._running), grace=self.grace)
-        _done, unfinished = wait(self._running, timeout=self.grace)
+        log.info("👋 worker stopping", worker=self.name, running=len(self._slots.running()), grace=self.grace)
+        unfinished = self._slots.wait_until_all_are_free(self.grace)
         try:
-            hand_back.hand_back(self.connection, self.name, [self._running[future] for future in unfinished])
+            hand_back.hand_back(self.connection, self.name, unfinished)
             self.register_death()
         except RedisError as error:
             log.error("❌ Redis is away: running jobs come back when their lock lapses", error=str(error))

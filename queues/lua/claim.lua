@@ -61,6 +61,12 @@ local function promote(queue)
   due_next(first_score(key(queue, SCHEDULED)))
 end
 
+-- RQ marks a retry as scheduled just before it parks it: a worker may have died in between.
+local function was_running(queue, job)
+  local status = redis.call('HGET', 'rq:job:' .. job, 'status')
+  return status == 'started' or (status == 'scheduled' and not redis.call('ZSCORE', key(queue, SCHEDULED), job))
+end
+
 local function recover(queue)
   local at = first_score(key(queue, RUNNING))
   if not at or tonumber(at) >= now then return due_next(at) end
@@ -69,7 +75,7 @@ local function recover(queue)
     redis.call('ZREM', key(queue, RUNNING), member)
     redis.call('DEL', 'rq:execution:' .. member)
     redis.call('ZREM', 'rq:executions:' .. job, execution)
-    if redis.call('HGET', 'rq:job:' .. job, 'status') == 'started' then
+    if was_running(queue, job) then
       if redis.call('HINCRBY', 'rq:job:' .. job, 'stalls', 1) >= 2 then
         quarantine(queue, job)
       else
@@ -129,6 +135,7 @@ local function take(queue)
   end
 end
 
+-- A script that has written once may write on when Redis is full, so this DEL also lets workers go on then.
 redis.call('DEL', KEYS[1])
 if any(SCHEDULED) then for queue = 1, queues do promote(queue) end end
 if any(RUNNING) then for queue = 1, queues do recover(queue) end end

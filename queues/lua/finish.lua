@@ -1,0 +1,33 @@
+-- Finish a job that succeeded: result, status, registry, counters; leaves the keys that RQ's worker leaves.
+--
+-- KEYS[1]  rq:wip: of the queue       KEYS[2]  rq:finished: of the queue
+-- KEYS[3]  the worker's hash          KEYS[4]  the worker's set of executions
+-- ARGV[1]  job id                     ARGV[2]  execution id
+-- ARGV[3]  started at, ARGV[4] ended at, as RQ writes times
+-- ARGV[5]  seconds the job ran        ARGV[6]  seconds to keep the result
+-- ARGV[7]  Unix time at which it lapses
+-- ARGV[8…] fields and values of the result entry
+-- returns  1 finished; 0 not ours any more (its lock had lapsed, or this call was repeated);
+--          -1 nothing done: other jobs depend on it, so RQ's own way must be taken
+-- cost     ZREM, EXISTS, 2 HSET-like counters, HSET, XADD, 2 EXPIRE, ZADD, DEL, SREM
+
+local job, member = ARGV[1], ARGV[1] .. ':' .. ARGV[2]
+local hash, keep = 'rq:job:' .. job, tonumber(ARGV[6])
+
+if redis.call('EXISTS', hash .. ':dependents') == 1 then return -1 end
+-- The first write needs no memory, so the job can be finished when Redis is full.
+if redis.call('ZREM', KEYS[1], member) == 0 then return 0 end
+redis.call('DEL', 'rq:execution:' .. member, 'rq:executions:' .. job)
+redis.call('SREM', KEYS[4], member)
+redis.call('HINCRBY', KEYS[3], 'successful_job_count', 1)
+redis.call('HINCRBYFLOAT', KEYS[3], 'total_working_time', ARGV[5])
+if keep == 0 or redis.call('EXISTS', hash) == 0 then
+  redis.call('DEL', hash, 'rq:results:' .. job) -- not wanted, or deleted while it ran
+  return 1
+end
+redis.call('HSET', hash, 'status', 'finished', 'started_at', ARGV[3], 'ended_at', ARGV[4], 'last_heartbeat', ARGV[4])
+redis.call('EXPIRE', hash, keep)
+redis.call('XADD', 'rq:results:' .. job, 'MAXLEN', 10, '*', unpack(ARGV, 8))
+redis.call('EXPIRE', 'rq:results:' .. job, keep)
+redis.call('ZADD', KEYS[2], ARGV[7], job)
+return 1
