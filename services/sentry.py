@@ -121,7 +121,7 @@ def _tagging(handle_exception: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _tags(job: Job) -> dict[str, str | None]:
-    tags = {"queue": job.origin, "job": _function(job), "job_id": job.id}
+    tags: dict[str, str | None] = {"queue": job.origin, "job": _function(job), "job_id": job.id}
     for name in ("workspace", "event", "correlation"):
         if value := job.meta.get(f"{name}_id"):
             tags[name] = str(value)

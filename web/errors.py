@@ -8,6 +8,7 @@ from pydantic import ValidationError
 from werkzeug.exceptions import HTTPException
 
 from models.store import StoreError
+from services import sentry
 
 log = structlog.get_logger()
 
@@ -48,4 +49,5 @@ def _store_away(error: Exception) -> tuple[Response, int]:
 
 def _unexpected(error: Exception) -> tuple[Response, int]:
     log.exception("❌ unexpected error", error=type(error).__name__)
+    sentry.capture(error)
     return answer(500, "unexpected error; it has been recorded")
