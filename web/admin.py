@@ -1,9 +1,0 @@
-"""The admin pages."""
-
-from __future__ import annotations
-
-from flask import Flask
-
-
-def init_app(app: Flask) -> None:
-    """Register the admin pages."""
