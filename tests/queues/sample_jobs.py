@@ -48,3 +48,7 @@ def spin(what: str) -> None:
 def kill_own_worker() -> None:
     note("killed")
     os.kill(os.getpid(), signal.SIGKILL)
+
+
+def noop(payload: str) -> None:
+    """What benchmarks run."""
