@@ -78,6 +78,8 @@ def _sign_in(client: imapclient.IMAPClient, settings: ImapSettings) -> None:
             client.login(settings.username, settings.password)
         else:
             client.plain_login(settings.username, settings.password)  # LOGIN holds ASCII only
+        if client.has_capability("ENABLE") and client.has_capability("CONDSTORE"):
+            client.enable("CONDSTORE")  # RFC 7162: folders then tell their HIGHESTMODSEQ
 
 
 class Mailbox:
