@@ -14,12 +14,20 @@ class Condition:
     value: Any
 
 
+class BadCondition(ValueError):
+    """A condition makes no sense, so nobody can say whether it holds: correct the automation."""
+
+    permanent = True
+
+
 def _greater(left: Any, right: Any) -> bool:
-    return isinstance(left, int | float) and left > float(right)
+    number = float(right)
+    return isinstance(left, int | float) and left > number
 
 
 def _less(left: Any, right: Any) -> bool:
-    return isinstance(left, int | float) and left < float(right)
+    number = float(right)
+    return isinstance(left, int | float) and left < number
 
 
 def _contains(left: Any, right: Any) -> bool:
@@ -28,14 +36,20 @@ def _contains(left: Any, right: Any) -> bool:
     return isinstance(left, list | tuple) and right in left
 
 
+def _in(left: Any, right: Any) -> bool:
+    if not isinstance(right, list | tuple):
+        raise TypeError("the value must be a list")
+    return left in right
+
+
 OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
     "equals": lambda left, right: left == right,
     "not_equals": lambda left, right: left != right,
     "contains": _contains,
     "greater_than": _greater,
     "less_than": _less,
-    "in": lambda left, right: left in right,
-    "not_in": lambda left, right: left not in right,
+    "in": _in,
+    "not_in": lambda left, right: not _in(left, right),
 }
 
 
@@ -48,5 +62,22 @@ def lookup(facts: Mapping[str, Any], field: str) -> Any:
 
 
 def all_hold(conditions: Iterable[Condition], facts: Mapping[str, Any]) -> bool:
-    """Whether every condition holds. A field that is missing is None: it equals nothing but null."""
-    return all(OPERATORS[c.operator](lookup(facts, c.field), c.value) for c in conditions)
+    """Whether every condition holds. A field that is missing is None: it equals nothing but null.
+
+    Raises `BadCondition` naming the field.
+    """
+    return all(_holds(condition, lookup(facts, condition.field)) for condition in conditions)
+
+
+def _holds(condition: Condition, fact: Any) -> bool:
+    try:
+        return OPERATORS[condition.operator](fact, condition.value)
+    except KeyError:
+        known = ", ".join(OPERATORS)
+        raise BadCondition(
+            f"{condition.field}: {condition.operator!r} is no operator; there are {known}"
+        ) from None
+    except (TypeError, ValueError, OverflowError) as error:
+        raise BadCondition(
+            f"{condition.field} {condition.operator} {condition.value!r} makes no sense: {error}"
+        ) from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 VERSION = 1  # raise it when a rule or a number changes
@@ -19,6 +20,8 @@ SENIORITY = (
     (20, "director level", ("vp", "vice", "director", "head")),
     (10, "manager level", ("manager", "lead")),
 )
+# Titles that hold a word of a higher level than their own.
+SAME_AS = {"vice president": "vp", "product owner": "product manager"}
 SOURCES = {"form": 15, "api": 5, "manual": 5}  # somebody who came by a form asked for contact
 GRADES = ((70, "A"), (50, "B"), (30, "C"), (0, "D"))  # least score of each grade
 
@@ -42,9 +45,8 @@ def score(
     source: str | None = None,
 ) -> LeadScore:
     """Score a contact from 0 to 100, with the reasons."""
-    is_business = "@" in email and email.rsplit("@", 1)[1].lower() not in FREE_MAIL
     points = [
-        (20, "business e-mail address") if is_business else (5, "private e-mail address"),
+        _address(email),
         (10, "full name" if first_name and last_name else ""),
         (15, "company known" if company else ""),
         (10, "phone number" if phone else ""),
@@ -53,12 +55,26 @@ def score(
     ]
     counted = [(number, reason) for number, reason in points if reason]
     value = min(100, sum(number for number, _ in counted))
-    grade = next(letter for least, letter in GRADES if value >= least)
-    return LeadScore(value, grade, [f"+{number} {reason}" for number, reason in counted])
+    return LeadScore(value, grade_of(value), [f"+{number} {reason}" for number, reason in counted])
+
+
+def grade_of(value: int) -> str:
+    """The grade of a score."""
+    return next(letter for least, letter in GRADES if value >= least)
+
+
+def _address(email: str) -> tuple[int, str]:
+    _name, at, domain = email.strip().lower().rpartition("@")
+    if not at:
+        return 0, ""
+    return (5, "private e-mail address") if domain in FREE_MAIL else (20, "business e-mail address")
 
 
 def _seniority(job_title: str) -> tuple[int, str]:
-    words = set(job_title.lower().replace("-", " ").replace(",", " ").replace("/", " ").split())
+    title = job_title.lower()
+    for longer, shorter in SAME_AS.items():
+        title = title.replace(longer, shorter)
+    words = set(re.findall(r"\w+", title))
     for points, reason, signs in SENIORITY:
         if words.intersection(signs):
             return points, reason

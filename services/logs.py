@@ -10,7 +10,7 @@ from typing import Any
 
 import structlog
 
-SECRET_NAMES = re.compile(r"pass(word|wd)?$|secret|token|authorization|api_?key|cookie|dsn", re.IGNORECASE)
+SECRET_NAMES = re.compile(r"pass(word|wd)?$|secret|token|authorization|api[-_]?key|cookie|dsn", re.IGNORECASE)
 CREDENTIALS_IN_URL = re.compile(r"(://[^:/@\s]*):\S+@")  # to the last @: a password may hold one
 REFUSED_INPUT = re.compile(r"input_value=.*?, input_type=", re.DOTALL)  # pydantic quotes what it refuses
 LOUD_LIBRARIES = ("rq.worker", "rq.job", "rq.queue", "rq_scheduler.scheduler", "limits", "mail.log")
