@@ -6,6 +6,7 @@ is never part of a message, a log line or a repr.
 
 from __future__ import annotations
 
+import contextlib
 from functools import lru_cache
 from typing import Literal
 from urllib.parse import quote, urlsplit
@@ -21,7 +22,11 @@ DEMO_SECRETS = {
     "admin_password": "demo-admin",
     "encryption_keys": "ZGVtby1rZXktbm90LWZvci1wcm9kdWN0aW9uLTMyYnk=",
 }
-SCHEMES = {"redis_url": ("redis", "rediss", "unix"), "mongodb_uri": ("mongodb", "mongodb+srv")}
+SCHEMES = {
+    "redis_url": ("redis", "rediss", "unix"),
+    "mongodb_uri": ("mongodb", "mongodb+srv"),
+    "sentry_dsn": ("https", "http"),
+}
 SHORTEST_SECRET_KEY = 16  # characters; `python -c "import secrets; print(secrets.token_hex(32))"` gives 64
 
 
@@ -40,6 +45,9 @@ class Settings(BaseSettings):
         False, description="Demo mode: public demo secrets are allowed"
     )  # first: others ask it
     redis_url: SecretStr | None = Field(None, description="Redis or Valkey >= 6.2; rediss:// = TLS, checked")
+    redis_tls_check: bool = Field(
+        True, description="false: rediss:// accepts any certificate, as Heroku's self-signed ones need"
+    )
     redis_host: str = Field("127.0.0.1", description="Redis host, when REDIS_URL is not set")
     redis_port: int = Field(6379, ge=1, le=65535, description="Redis port, when REDIS_URL is not set")
     redis_password: SecretStr | None = Field(None, description="Redis password, when REDIS_URL is not set")
@@ -75,12 +83,36 @@ class Settings(BaseSettings):
     log_format: Literal["console", "json"] = Field("console", description="console (with emojis) or json")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least level logged")
 
-    @field_validator("redis_url", "mongodb_uri")
+    @field_validator("redis_url", "mongodb_uri", "sentry_dsn")
     @classmethod
     def _has_scheme(cls, value: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
         schemes = SCHEMES[str(info.field_name)]
         if value and urlsplit(value.get_secret_value()).scheme not in schemes:
             raise ValueError(f"must begin with {' or '.join(f'{scheme}://' for scheme in schemes)}")
+        return value
+
+    @field_validator("redis_url")
+    @classmethod
+    def _has_port(cls, value: SecretStr | None) -> SecretStr | None:
+        with contextlib.suppress(ValueError):  # its message would quote the URL
+            if value:
+                _ = urlsplit(value.get_secret_value()).port
+            return value
+        raise ValueError("has a port that is no number; is a / in the password? write it as %2F")
+
+    @field_validator("mongodb_uri")
+    @classmethod
+    def _names_database(cls, value: SecretStr) -> SecretStr:
+        if not urlsplit(value.get_secret_value()).path.strip("/"):
+            raise ValueError("must name the database, like mongodb://host/clianta")
+        return value
+
+    @field_validator("sentry_dsn")
+    @classmethod
+    def _is_dsn(cls, value: SecretStr | None) -> SecretStr | None:
+        parts = urlsplit(value.get_secret_value()) if value else None
+        if parts and not (parts.username and parts.path.rsplit("/", 1)[-1].isdecimal()):
+            raise ValueError("must be like https://key@host/42, as Sentry's project settings show it")
         return value
 
     @field_validator("tz")
@@ -107,7 +139,7 @@ class Settings(BaseSettings):
             return value
         if value is None:
             raise ValueError("is not set; needed outside demo mode")
-        if DEMO_SECRETS[str(info.field_name)] in value.get_secret_value().split(","):
+        if DEMO_SECRETS[str(info.field_name)] in map(str.strip, value.get_secret_value().split(",")):
             raise ValueError("is the demo's public value; set your own")
         return value
 
@@ -122,7 +154,10 @@ class Settings(BaseSettings):
     def redis_location(self) -> str:
         """The Redis URL to connect to, with its password: not for printing."""
         if self.redis_url:
-            return self.redis_url.get_secret_value()
+            url = self.redis_url.get_secret_value()
+            if url.startswith("rediss://") and not self.redis_tls_check:
+                url += ("&" if "?" in url else "?") + "ssl_cert_reqs=none"
+            return url
         password = (
             f":{quote(self.redis_password.get_secret_value(), safe='')}@" if self.redis_password else ""
         )
