@@ -22,6 +22,13 @@ def break_down(number: int) -> int:
     return number
 
 
+def tick(tick: str) -> str:
+    """A scheduled job that fails until its cause is mended."""
+    if not redis().exists(MENDED):
+        raise Broken("the mailboxes are broken")
+    return tick
+
+
 def stumble(number: int) -> int:
     """A job that fails as one does by chance: it is retried."""
     raise ConnectionError(f"line {number} is busy")
@@ -41,7 +48,7 @@ def enqueue(
     return ids
 
 
-def bury(ids: list[str]) -> None:
+def bury(ids: list[str], error: str = "ValueError: buried") -> None:
     """Make queued jobs dead letters as RQ does it, without running them: quick for thousands."""
     from rq.job import JobStatus
     from rq.queue import Queue
@@ -51,5 +58,5 @@ def bury(ids: list[str]) -> None:
             assert job is not None
             pipeline.lrem(Queue(job.origin, connection=redis()).key, 1, job.id)
             job.set_status(JobStatus.FAILED, pipeline=pipeline)
-            job._handle_failure("Traceback …\nValueError: buried", pipeline=pipeline)
+            job._handle_failure(f"Traceback …\n{error}", pipeline=pipeline)
         pipeline.execute()

@@ -39,7 +39,8 @@ def list_(queue: str | None, page: int, per_page: int, as_json: bool) -> None:
     output.table(["Dead letter", "Queue", "Failed"], rows, empty="There are no dead letters here. 🎉")
     if total > len(letters):
         pages = -(-total // per_page)
-        output.console().print(f"\nPage {page} of {pages}, {total:,} in all. Next: --page {page + 1}")
+        following = f" Next: --page {page + 1}" if page < pages else ""
+        output.console().print(f"\nPage {page} of {pages}, {total:,} in all.{following}")
 
 
 @commands.command("show", epilog=example("flask dlq show event-66f0c1d2e3a4b5c6d7e8f901"))

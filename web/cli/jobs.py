@@ -59,7 +59,7 @@ def run(name: str, wait: bool, timeout: int, as_json: bool) -> None:
     if as_json:
         output.as_json(result)
     else:
-        _print(name, result)
+        output.console().print(Text(_sentence(name, result, timeout if wait else None)))
     if wait and result["status"] not in ("finished", VANISHED):
         raise SystemExit(1)
 
@@ -92,12 +92,12 @@ def _status(job_id: str) -> str:
     return status.decode() if isinstance(status, bytes) else VANISHED
 
 
-def _print(name: str, result: dict[str, Any]) -> None:
+def _sentence(name: str, result: dict[str, Any], waited: int | None) -> str:
     job_id, status = result["job_id"], result["status"]
-    sentence = {
-        "queued": f"{name} is on the queue {result['queue']} as {job_id}.",
+    if waited is None:
+        return f"{name} is on the queue {result['queue']} as {job_id}."
+    return {
         "finished": f"{name} is done ({job_id}).",
         VANISHED: f"{name} is done; its record was not kept ({job_id}).",
         "failed": f"{name} failed: {result.get('error')}\nSee: flask dlq show {job_id}",
-    }
-    output.console().print(Text(sentence.get(status, f"{name} is {status} ({job_id}).")))
+    }.get(status, f"{name} is still {status} after {waited} s ({job_id}).")
