@@ -49,20 +49,21 @@ def flask_json(flask: Flask_) -> Callable[..., Any]:
     return run
 
 
+def run_in_shell(command: str, **env: str) -> subprocess.CompletedProcess[str]:
+    """Run by sh in the project's folder, with our executables on the PATH."""
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    return subprocess.run(
+        ["sh", "-c", command],
+        cwd=PROJECT,
+        env={**os.environ, "PATH": path, **env},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
 @pytest.fixture
 def shell(stores: None) -> Shell:
-    """`shell("flask queues")`: run by sh in the project's folder, with our executables on the PATH."""
-
-    def run(command: str, **env: str) -> subprocess.CompletedProcess[str]:
-        path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-        return subprocess.run(
-            ["sh", "-c", command],
-            cwd=PROJECT,
-            env={**os.environ, "PATH": path, **env},
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-
-    return run
+    """`shell("flask queues")`: as a user types it."""
+    return run_in_shell
