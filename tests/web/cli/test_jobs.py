@@ -12,6 +12,7 @@ import pytest
 import time_machine
 
 from jobs import schedule
+from queues import dead_letters
 from queues.connection import redis
 from queues.cron import CronEntry
 from queues.job import Job
@@ -68,6 +69,8 @@ def test_waiting_for_a_job_that_fails_exits_with_1(sample: CronEntry, worker: No
     assert result.exit_code == 1
     assert "the mailboxes are broken" in result.stdout
     assert "flask dlq show sample-manual-" in result.stdout
+    letter = dead_letters.page()[0]
+    assert Job.fetch(letter.id, connection=redis()).retries_left == 3  # for whoever requeues it
 
 
 def test_waiting_ends_with_its_time(sample: CronEntry, flask: Flask_) -> None:
