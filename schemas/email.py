@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from schemas.event import Event, Id, register
 
 
 class EmailEvent(Event):
     message_id: Id  # the stored message, one per workspace whatever the number of mailboxes that hold it
     account_id: Id
-    contact_ids: list[Id] = []
+    contact_id: Id | None = None  # who wrote it, or to whom it could not be delivered; None: nobody we know
 
     @property
     def key(self) -> str:
@@ -17,7 +19,11 @@ class EmailEvent(Event):
 
 @register
 class EmailReceived(EmailEvent):
+    """Somebody wrote to us; or, as an auto-reply, their machine did."""
+
     type = "email.received"
+
+    kind: Literal["new", "auto-reply"] = "new"
 
 
 @register

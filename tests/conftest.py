@@ -10,10 +10,18 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from pymongo import monitoring
+from pymongo.monitoring import (
+    CommandFailedEvent,
+    CommandListener,
+    CommandStartedEvent,
+    CommandSucceededEvent,
+)
 
 from sandbox import document_store, redis_server
 from sandbox.process import Server
@@ -118,3 +126,41 @@ def client(stores: None) -> Iterator[object]:
 
     with create_app().test_client() as client:
         yield client
+
+
+class _Commands(CommandListener):
+    """Names of the commands that were sent to the store while `is_on`."""
+
+    def __init__(self) -> None:
+        self.names: list[str] = []
+        self.is_on = False
+
+    def started(self, event: CommandStartedEvent) -> None:
+        if self.is_on:
+            self.names.append(event.command_name)
+
+    def succeeded(self, event: CommandSucceededEvent) -> None:
+        """Counted when it started."""
+
+    def failed(self, event: CommandFailedEvent) -> None:
+        """Counted when it started."""
+
+
+_commands = _Commands()
+# Before the first client is made: a client takes the listeners that are registered by then.
+monitoring.register(_commands)
+
+
+@pytest.fixture
+def count_store_commands(clean_store: None) -> Callable[[], AbstractContextManager[list[str]]]:
+    """`with count_store_commands() as names:` collects the commands that the block sends to the store."""
+
+    @contextmanager
+    def counting() -> Iterator[list[str]]:
+        _commands.names, _commands.is_on = [], True
+        try:
+            yield _commands.names
+        finally:
+            _commands.is_on = False
+
+    return counting

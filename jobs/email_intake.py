@@ -1,0 +1,127 @@
+"""Take fetched mail in: parse, thread, classify, store, announce. The same for every provider.
+
+A batch costs a constant number of store commands. Every step is safe to repeat, and a message counts as
+announced only after all of them, so a batch that died in the middle is made whole by the next sync.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from bson import ObjectId
+
+from jobs import email_announce
+from models import store
+from models.contact import Contact
+from models.email_account import EmailAccount
+from models.email_message import EmailMessage
+from services.mail import message as mail
+from services.mail import threads
+from services.mail.classify import Kind, classify
+from services.mail.imap import RawMessage
+from services.mail.parse import parse
+
+CANDIDATES = 2_000  # stored messages that a batch is threaded against, the newest first
+
+
+def take_in(account: EmailAccount, fetched: Sequence[RawMessage]) -> int:
+    """Store a batch of one mailbox; returns how many messages were new to the workspace."""
+    if not fetched:
+        return 0
+    parsed = [(_parsed(raw), raw.received_at or store.now()) for raw in fetched]
+    own = EmailAccount.addresses_of(account.workspace_id)
+    contacts = _contacts(account.workspace_id, (message for message, _ in parsed))
+    documents = _documents(account.workspace_id, parsed, own, contacts)
+    unannounced = EmailMessage.store(account.workspace_id, account.id, documents)
+    email_announce.announce(account, unannounced, {message.dedupe_key: message for message, _ in parsed})
+    return len(unannounced)
+
+
+def _parsed(raw: RawMessage) -> mail.EmailMessage:
+    return parse(raw.raw, size=raw.size, is_truncated=raw.is_truncated)
+
+
+def _contacts(workspace_id: ObjectId, messages: Iterable[mail.EmailMessage]) -> dict[str, ObjectId]:
+    """Contacts by e-mail, of everybody who wrote, got or missed one of the messages."""
+    people = {person for message in messages for person in _people(message)}
+    found = Contact.objects(workspace_id=workspace_id, email__in=list(people)).scalar("email", "id")
+    return dict(found)
+
+
+def _people(message: mail.EmailMessage) -> list[str]:
+    """Whom it is about first: who could not be reached, else who wrote it; then all others."""
+    first = [r.email for r in message.bounce.recipients] if message.bounce else []
+    sender = [message.from_.email] if message.from_ else []
+    return list(dict.fromkeys([*first, *sender, *sorted(threads.participants(message))]))
+
+
+def _documents(
+    workspace_id: ObjectId,
+    parsed: Sequence[tuple[mail.EmailMessage, datetime]],
+    own: set[str],
+    contacts: dict[str, ObjectId],
+) -> list[dict[str, Any]]:
+    known = _threading_candidates(workspace_id, parsed)
+    documents = []
+    for message, received_at in parsed:
+        at = min(message.sent_at or received_at, store.now())  # a date in the future is a wrong clock
+        thread = threads.resolve(message, known, at=at)
+        known.append(_known(message, thread.key, at))
+        document = _document(message, classify(message, own), thread.key, at)
+        document["contact_ids"] = [contacts[p] for p in _people(message) if p in contacts and p not in own]
+        documents.append({"workspace_id": workspace_id, **document})
+    return documents
+
+
+def _threading_candidates(
+    workspace_id: ObjectId, parsed: Sequence[tuple[mail.EmailMessage, datetime]]
+) -> list[threads.Known]:
+    messages = [message for message, _ in parsed]
+    earliest = min(message.sent_at or at for message, at in parsed)
+    found = EmailMessage.related(
+        workspace_id,
+        keys={key for message in messages for key in (*threads.hints(message), message.dedupe_key)},
+        subjects={threads.subject_key(message) for message in messages},
+        since=earliest - threads.SUBJECT_WINDOW,
+        limit=CANDIDATES,
+    )
+    return [
+        threads.Known(
+            m.thread_key,
+            m.message_id,
+            m.provider_thread_id,
+            m.subject_key or "",
+            frozenset(m.participants),
+            m.sent_at,
+        )
+        for m in found
+    ]
+
+
+def _known(message: mail.EmailMessage, thread_key: str, at: datetime) -> threads.Known:
+    people = threads.participants(message)
+    return threads.Known(thread_key, message.message_id, None, threads.subject_key(message), people, at)
+
+
+def _document(message: mail.EmailMessage, kind: Kind, thread_key: str, at: datetime) -> dict[str, Any]:
+    return {
+        "dedupe_key": message.dedupe_key,
+        "message_id": message.message_id,
+        "thread_key": thread_key,
+        "subject": message.subject,
+        "subject_key": threads.subject_key(message),
+        "participants": sorted(threads.participants(message)),
+        "sender": message.from_.email if message.from_ else None,
+        "recipients": sorted({address.email for address in (*message.to, *message.cc)}),
+        "sent_at": at,
+        "kind": kind.value,
+        "text": message.text,
+        "reply_text": message.reply_text,
+        "attachments": [
+            {"name": a.name, "content_type": a.content_type, "size": a.size} for a in message.attachments
+        ],
+        "is_truncated": message.is_truncated,
+        "problems": list(message.problems),
+    }
