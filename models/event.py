@@ -29,6 +29,7 @@ class EventRecord(Document):
     status = StringField(choices=("pending", "queued", "done"), default="pending")
     reactions = DictField()  # reaction name -> when it was done
     accepted_at = DateTimeField(default=now)
+    queued_at = DateTimeField()  # when its job was last known to be in Redis
     done_at = DateTimeField()
 
     meta = {
@@ -37,6 +38,7 @@ class EventRecord(Document):
         "indexes": [
             {"fields": ["key"], "unique": True, "partialFilterExpression": {"key": {"$exists": True}}},
             {"fields": ["status", "accepted_at"], "name": "relay"},
+            {"fields": ["status", "queued_at"], "name": "relay_lost"},
             {"fields": ["workspace_id", "-accepted_at"]},
         ],
     }
@@ -59,12 +61,20 @@ class EventRecord(Document):
 
     @classmethod
     def mark_queued(cls, ids: Iterable[ObjectId]) -> None:
-        cls.objects(id__in=list(ids), status="pending").update(set__status="queued")
+        """Their jobs are in Redis at this moment."""
+        cls.objects(id__in=list(ids), status__ne="done").update(set__status="queued", set__queued_at=now())
 
     @classmethod
-    def unfinished(cls, status: str, before: datetime, limit: int) -> list[EventRecord]:
-        """The oldest events of one status accepted before a moment."""
-        return list(cls.objects(status=status, accepted_at__lt=before).order_by("accepted_at").limit(limit))
+    def pending(cls, before: datetime, limit: int) -> list[EventRecord]:
+        """The oldest events whose job never reached Redis, accepted before a moment."""
+        found = cls.objects(status="pending", accepted_at__lt=before)
+        return list(found.order_by("accepted_at").limit(limit))
+
+    @classmethod
+    def not_done(cls, before: datetime, limit: int) -> list[EventRecord]:
+        """Events whose job was last known to be in Redis before a moment, and which are not done."""
+        found = cls.objects(status="queued", queued_at__lt=before)
+        return list(found.order_by("queued_at").limit(limit))
 
     def mark_reaction(self, name: str) -> None:
         EventRecord.objects(id=self.id).update_one(**{f"set__reactions__{name}": now()})

@@ -1,0 +1,122 @@
+"""The relay: what never reached Redis, or was lost with it, is enqueued."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from bson import ObjectId
+
+from models import store
+from models.event import EventRecord
+from models.workspace import Workspace
+from publishers import events, relay
+from queues.connection import redis
+from schemas.contact import ContactCreated
+
+pytestmark = pytest.mark.usefixtures("stores")
+
+QUEUE = "rq:queue:crm-events"
+LONG_AGO = relay.LOST_AGE * 2
+
+
+def publish(number: int = 1) -> list[str]:
+    workspace = str(ObjectId())
+    return events.publish_all(
+        [
+            ContactCreated(workspace_id=workspace, contact_id=str(ObjectId()), source="api")
+            for _ in range(number)
+        ]
+    )
+
+
+def make_older(ids: list[str], by: timedelta = LONG_AGO) -> None:
+    for number, event_id in enumerate(ids):
+        then = store.now() - by + timedelta(milliseconds=number)
+        EventRecord.objects(id=event_id).update_one(set__accepted_at=then, set__queued_at=then)
+
+
+def forget(ids: list[str], status: str) -> None:
+    """As if Redis had been lost, or had never had them."""
+    redis().flushall()
+    EventRecord.objects(id__in=ids).update(set__status=status)
+
+
+def test_nothing_to_do_is_no_work() -> None:
+    assert relay.relay() == 0
+    assert redis().dbsize() == 0
+
+
+def test_a_pending_event_is_enqueued_once() -> None:
+    ids = publish(3)
+    forget(ids, "pending")
+    make_older(ids)
+
+    assert relay.relay() == 3
+    assert relay.relay() == 0
+    assert redis().llen(QUEUE) == 3
+
+
+def test_an_event_that_is_being_published_right_now_is_left_to_its_publisher() -> None:
+    ids = publish()
+    forget(ids, "pending")
+
+    assert relay.relay() == 0
+
+
+def test_two_relays_at_once_make_one_job() -> None:
+    ids = publish()
+    forget(ids, "pending")
+    make_older(ids)
+    first, second = (EventRecord.pending(before=store.now(), limit=10) for _ in range(2))
+
+    assert events.put_on_queue(first) == events.put_on_queue(second) == 1
+    assert redis().llen(QUEUE) == 1
+
+
+def test_an_event_whose_job_was_lost_with_redis_is_enqueued_again() -> None:
+    ids = publish(2)
+    forget(ids, "queued")
+    make_older(ids)
+
+    assert relay.relay() == 2
+    assert relay.relay() == 0  # they are known to be in Redis now
+    assert redis().llen(QUEUE) == 2
+
+
+def test_an_event_that_waits_or_is_a_dead_letter_is_left_alone() -> None:
+    ids = publish(2)
+    make_older(ids)
+
+    assert relay.relay() == 0
+    assert redis().llen(QUEUE) == 2
+
+
+def test_many_dead_letters_hold_up_no_lost_event(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(relay, "BATCH", 2)
+    dead = publish(5)
+    lost = publish(1)
+    redis().delete(f"rq:job:event-{lost[0]}")
+    redis().lrem(QUEUE, 1, f"event-{lost[0]}")
+    make_older([*dead, *lost])
+
+    assert [relay.relay() for _ in range(4)] == [0, 0, 1, 0]
+
+
+def test_a_relayed_event_takes_effect(run_jobs: Callable[[], int]) -> None:
+    workspace = Workspace(name="Acme").save()
+    ids = [
+        events.publish(
+            ContactCreated(workspace_id=str(workspace.id), contact_id=str(ObjectId()), source="api")
+        )
+    ]
+    forget(ids, "queued")
+    make_older(ids)
+    relay.relay()
+
+    run_jobs()
+
+    assert EventRecord.objects.get(id=ids[0]).status == "done"
+    make_older(ids)
+    assert relay.relay() == 0
