@@ -6,8 +6,8 @@ from typing import Any
 
 from bson import ObjectId
 
-from consumers import facts
 from consumers.registry import Delivery
+from models import facts
 from models.event import EventRecord
 from models.notification import Notification
 from models.task import Task

@@ -12,7 +12,7 @@ from typing import Any
 import structlog
 from bson import ObjectId
 
-from jobs import email_intake
+from jobs import email_intake, mailbox_lock
 from models import store
 from models.email_account import EmailAccount, FolderPosition
 from models.notification import Notification
@@ -81,7 +81,7 @@ def sync(account_id: str) -> dict[str, Any]:
         report.outcome = "busy"
     except (MailboxAuthFailed, MailboxMisconfigured) as error:
         report.outcome = "locked"
-        _lock(account, str(error))
+        mailbox_lock.lock(account, str(error))
     except MailboxUnavailable as error:
         account.mark_unavailable(store.now(), str(error))
         raise
@@ -145,20 +145,6 @@ def _position(folder: str, cursor: FolderCursor) -> FolderPosition:
 def _settings(account: EmailAccount) -> ImapSettings:
     server = account.imap
     return ImapSettings(server.host, server.port, server.username, server.password, Security(server.security))
-
-
-def _lock(account: EmailAccount, reason: str) -> None:
-    """Stop the syncs of a mailbox that its owner must mend, and tell the owner once."""
-    if not account.lock(reason):
-        return
-    log.error("❌ mailbox locked", account_id=str(account.id), reason=reason)
-    Notification.notify(
-        workspace_id=account.workspace_id,
-        user_id=account.user_id,
-        kind="mailbox_locked",
-        message=f"{account.address} is no longer synced: {reason}",
-        key=f"mailbox-locked:{account.id}:{store.now().isoformat()}",
-    )
 
 
 def _tell_of_poison(account: EmailAccount, folder: str, validity: int, uid: int) -> None:

@@ -1,0 +1,52 @@
+"""One try to send one mail, stored before it is sent: a mail is never sent twice."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mongoengine import DateTimeField, Document, NotUniqueError, ObjectIdField, StringField
+
+from models.store import now
+
+
+class SendAttempt(Document):
+    workspace_id = ObjectIdField(required=True)
+    contact_id = ObjectIdField(required=True)
+    account_id = ObjectIdField(required=True)
+    key = StringField(required=True)  # unique, like welcome:<contact id>
+    message_id = StringField(required=True)  # the mail's Message-ID, to find out what became of it
+    # sending: handed to the server, whose answer we do not know (yet)
+    status = StringField(choices=("sending", "sent", "refused", "unknown"), default="sending")
+    reason = StringField()
+    started_at = DateTimeField(default=now)
+    ended_at = DateTimeField()
+
+    meta = {
+        "collection": "send_attempts",
+        "auto_create_index": False,
+        "indexes": [{"fields": ["key"], "unique": True}, {"fields": ["workspace_id", "message_id"]}],
+    }
+
+    @classmethod
+    def begin(cls, key: str, **fields: Any) -> SendAttempt | None:
+        """Store the attempt; None when there is one already, whatever became of it."""
+        try:
+            attempt: SendAttempt = cls(key=key, **fields).save(force_insert=True)
+        except NotUniqueError:
+            return None
+        return attempt
+
+    @classmethod
+    def of(cls, key: str) -> SendAttempt:
+        found: SendAttempt = cls.objects.get(key=key)
+        return found
+
+    def end(self, status: str, reason: str = "") -> None:
+        """Record what became of it. A known outcome stays; an unknown one may become known."""
+        SendAttempt.objects(id=self.id, status__in=["sending", "unknown"]).update_one(
+            set__status=status, set__reason=reason, set__ended_at=now()
+        )
+
+    def take_back(self) -> None:
+        """The server certainly took nothing: forget the attempt, so that it can be made again."""
+        SendAttempt.objects(id=self.id, status="sending").delete()

@@ -1,0 +1,158 @@
+"""The welcome e-mail, through the sandbox's real SMTP server."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import imapclient
+import pytest
+
+from jobs import welcome_email
+from models.contact import Contact
+from models.email_account import EmailAccount, MailServer
+from models.email_message import EmailMessage
+from models.notification import Notification
+from models.send_attempt import SendAttempt
+from models.workspace import Member, WelcomeEmail, Workspace
+from publishers import events
+from sandbox import mail_server
+from sandbox.process import Server, free_port
+from schemas.contact import ContactCreated
+from services.mail import smtp
+from services.mail.errors import MailboxAuthFailed, MailboxUnavailable, SendOutcomeUnknown
+from services.merge_fields import MissingField
+
+US, PASSWORD = "us@acme.test", "secret"
+OUTSIDE = "outside@world.invalid"
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    folder: Path = tmp_path_factory.mktemp("mail")
+    server = mail_server.server(folder, free_port(), free_port(), {US: PASSWORD, "new@acme.test": PASSWORD})
+    server.start()
+    yield server
+    server.stop()
+
+
+def smtp_port(server: Server) -> int:
+    return int(server.command[server.command.index("--smtp-port") + 1])
+
+
+@pytest.fixture
+def workspace(stores: None, server: Server) -> Workspace:
+    there = {"host": "127.0.0.1", "username": US, "password": PASSWORD, "security": "plain"}
+    workspace = Workspace(name="Acme", members=[Member(name="Ada", email="ada@acme.test")]).save()
+    account = EmailAccount(
+        workspace_id=workspace.id,
+        user_id=workspace.members[0].user_id,
+        address=US,
+        imap=MailServer(port=server.port, **there),
+        smtp=MailServer(port=smtp_port(server), **there),
+    ).save()
+    workspace.welcome_email = WelcomeEmail(
+        account_id=account.id, subject="Welcome, {{contact.firstName}}", body="Good to have you."
+    )
+    return workspace.save()
+
+
+def contact(workspace: Workspace, email: str = "new@acme.test", first_name: str | None = "Nia") -> Contact:
+    return Contact.upsert(workspace.id, email, {"first_name": first_name})[0]
+
+
+def inbox(server: Server, user: str = "new@acme.test") -> list[bytes]:
+    with imapclient.IMAPClient("127.0.0.1", server.port, ssl=False) as client:
+        client.login(user, PASSWORD)
+        client.select_folder("INBOX", readonly=True)
+        return [data[b"BODY[]"] for data in client.fetch(client.search(), ["BODY.PEEK[]"]).values()]
+
+
+def test_a_new_contact_gets_one_welcome_e_mail(
+    workspace: Workspace, server: Server, run_jobs: Callable[[], int]
+) -> None:
+    before = len(inbox(server))
+    new = contact(workspace)
+    events.publish(ContactCreated(workspace_id=str(workspace.id), contact_id=str(new.id), source="form"))
+    run_jobs()
+    assert welcome_email.send(str(new.id)) == "sent"  # again: nothing more happens
+    mails = inbox(server)[before:]
+    assert len(mails) == 1
+    assert b"Subject: Welcome, Nia" in mails[0]
+    assert b"Auto-Submitted: auto-generated" in mails[0]
+
+
+def test_an_imported_contact_gets_none(workspace: Workspace, run_jobs: Callable[[], int]) -> None:
+    new = contact(workspace)
+    events.publish(ContactCreated(workspace_id=str(workspace.id), contact_id=str(new.id), source="import"))
+    run_jobs()
+    assert SendAttempt.objects.count() == 0
+
+
+def test_a_missing_merge_field_holds_the_mail(workspace: Workspace) -> None:
+    with pytest.raises(MissingField, match=r"contact\.firstName"):
+        welcome_email.send(str(contact(workspace, first_name=None).id))
+    assert SendAttempt.objects.count() == 0
+
+
+def test_a_server_that_is_away_is_tried_again(workspace: Workspace, server: Server) -> None:
+    new = contact(workspace)
+    EmailAccount.objects.update(set__smtp__port=free_port())
+    with pytest.raises(MailboxUnavailable):
+        welcome_email.send(str(new.id))
+    EmailAccount.objects.update(set__smtp__port=smtp_port(server))
+    assert welcome_email.send(str(new.id)) == "sent"
+
+
+def test_a_refused_recipient_is_recorded_and_not_tried_again(workspace: Workspace) -> None:
+    new = contact(workspace, "nobody@acme.test")
+    assert [welcome_email.send(str(new.id)) for _ in range(2)] == ["refused", "refused"]
+    assert "nobody@acme.test" in SendAttempt.objects.get().reason
+
+
+def test_a_wrong_password_locks_the_mailbox_and_leaves_the_contact_alone(workspace: Workspace) -> None:
+    account = EmailAccount.objects.get()
+    account.smtp.password = "wrong"
+    account.save()
+    with pytest.raises(MailboxAuthFailed):
+        welcome_email.send(str(contact(workspace).id))
+    assert EmailAccount.objects.get().status == "locked"
+    assert Notification.objects.get().kind == "mailbox_locked"
+    assert SendAttempt.objects.count() == 0
+
+
+def test_a_mail_of_unknown_outcome_is_never_sent_again(
+    workspace: Workspace, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = len(inbox(server))
+    new = contact(workspace)
+
+    def break_off(*_: object) -> None:
+        raise SendOutcomeUnknown("the connection broke")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(smtp, "send", break_off)
+        assert welcome_email.send(str(new.id)) == "unknown"
+    assert welcome_email.send(str(new.id)) == "unknown"
+    assert len(inbox(server)) == before
+
+
+def test_an_attempt_left_in_the_middle_is_settled_by_the_mail_in_sent(workspace: Workspace) -> None:
+    new = contact(workspace)
+    attempt = SendAttempt.begin(
+        f"welcome:{new.id}",
+        workspace_id=workspace.id,
+        contact_id=new.id,
+        account_id=EmailAccount.objects.get().id,
+        message_id=f"welcome.{new.id}@acme.test",
+    )
+    assert attempt is not None
+    assert welcome_email.send(str(new.id)) == "unknown"
+    EmailMessage(
+        workspace_id=workspace.id,
+        dedupe_key=attempt.message_id,
+        thread_key=attempt.message_id,
+        kind="own",
+        sent_at=attempt.started_at,
+    ).save()
+    assert welcome_email.send(str(new.id)) == "sent"
