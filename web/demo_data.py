@@ -9,6 +9,7 @@ from mongoengine import Document
 
 from models import store
 from models.contact import Contact
+from models.form import Form, FormField
 from models.trigger import Trigger, TriggerAction, TriggerCondition
 from models.workspace import Member, Workspace
 from publishers import events
@@ -16,6 +17,7 @@ from schemas.contact import ContactCreated
 
 # Fixed, so that loading twice finds what is there, and the README's examples work as they stand.
 WORKSPACE_ID = ObjectId("000000000000000000acce01")
+FORM_ID = ObjectId("000000000000000000acce02")
 TRIGGER_ID = ObjectId("000000000000000000acce03")
 MEMBERS = (
     ("000000000000000000acce11", "Ada Lindqvist", "ada@acme.test", "admin"),
@@ -29,6 +31,13 @@ CONTACTS = (
     ("amara@saltandpine.test", "Amara", "Eze", "Salt & Pine", "Founder"),
     ("lena.vogt@gmx.de", "Lena", "Vogt", None, None),
 )
+FORM_FIELDS = (
+    ("email", "E-mail", True),
+    ("firstName", "First name", False),
+    ("lastName", "Last name", False),
+    ("company", "Company", False),
+    ("message", "Message", False),
+)
 
 
 @dataclass(frozen=True)
@@ -36,6 +45,7 @@ class Loaded:
     """What the demo consists of, and how much of it this call added."""
 
     workspace_id: str
+    form_id: str
     name: str
     members: int
     contacts: int
@@ -45,8 +55,8 @@ class Loaded:
 def load() -> Loaded:
     """Put the demo into the store; with Redis away its events wait in the ledger. Safe to run twice."""
     store.ensure_indexes()
-    added = [_put(_workspace()), _put(_automation()), *_contacts(), *_mailbox()]
-    return Loaded(str(WORKSPACE_ID), "Acme", len(MEMBERS), len(CONTACTS), sum(added))
+    added = [_put(_workspace()), _put(_form()), _put(_automation()), *_contacts(), *_mailbox()]
+    return Loaded(str(WORKSPACE_ID), str(FORM_ID), "Acme", len(MEMBERS), len(CONTACTS), sum(added))
 
 
 def _workspace() -> Workspace:
@@ -59,6 +69,11 @@ def _workspace() -> Workspace:
         ],
         allowed_origins=["http://localhost:*", "http://127.0.0.1:*"],
     )
+
+
+def _form() -> Form:
+    fields = [FormField(name=name, label=label, is_required=needed) for name, label, needed in FORM_FIELDS]
+    return Form(id=FORM_ID, workspace_id=WORKSPACE_ID, name="Talk to us", fields=fields)
 
 
 def _automation() -> Trigger:

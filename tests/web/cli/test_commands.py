@@ -13,6 +13,7 @@ from flask import Flask
 from models.activity import Activity
 from models.contact import Contact
 from models.event import EventRecord
+from models.form import Form
 from models.store import documents
 from models.trigger import Trigger
 from models.workspace import Workspace
@@ -124,7 +125,8 @@ def test_the_demo_is_loaded_once(flask: Flask_, flask_json: Json, run_jobs: Call
     first = flask_json("demo", "load")
     run_jobs()
     assert first["workspace_id"] == str(demo_data.WORKSPACE_ID)
-    assert first["added"] >= 7
+    assert first["added"] >= 8
+    assert Form.objects.get(id=first["form_id"]).missing(set()) == ["email"]
     workspace = Workspace.objects.get()
     assert [member.name for member in workspace.members] == [name for _, name, _, _ in demo_data.MEMBERS]
     assert workspace.allows_origin("http://localhost:8080")
