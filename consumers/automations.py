@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from bson import ObjectId
+from rq.timeouts import JobTimeoutException
 
+from consumers.failures import Failures
 from consumers.registry import Delivery
 from models import facts
 from models.event import EventRecord
@@ -16,6 +18,10 @@ from queues.enqueue import NewJob, enqueue
 from queues.names import CRM_WORKFLOW_BRIDGE
 from schemas.event import Event
 from services import conditions, merge_fields
+
+
+class AutomationsFailed(Failures):
+    """At least one automation raised; the others are done."""
 
 
 def check(event: Event, delivery: Delivery) -> None:
@@ -40,19 +46,31 @@ def check(event: Event, delivery: Delivery) -> None:
 def run(event_id: str) -> int:
     """Do the actions of every automation whose conditions hold; returns how many matched.
 
-    Safe to run twice: each action has a key of event, automation and place.
+    One that fails holds up no other: `AutomationsFailed` is raised when all had their turn. Safe to run
+    twice: each action has a key of event, automation and place.
     """
     record = EventRecord.objects.get(id=ObjectId(event_id))
     known = facts.of(record)
-    matching = [
-        trigger
-        for trigger in Trigger.active_for(record.workspace_id, record.type)
-        if conditions.all_hold(_conditions(trigger), known)
-    ]
-    for trigger in matching:
-        for place, action in enumerate(trigger.actions):
-            _do(action, record, known, key=f"automation:{event_id}:{trigger.id}:{place}")
-    return len(matching)
+    matched, errors = 0, []
+    for trigger in Trigger.active_for(record.workspace_id, record.type):
+        try:
+            matched += _run(trigger, record, known)
+        except JobTimeoutException:
+            raise
+        except Exception as error:  # noqa: BLE001 - raised again, as a group
+            error.add_note(f"in the automation {trigger.name} ({trigger.id})")
+            errors.append(error)
+    if errors:
+        raise AutomationsFailed(f"{len(errors)} automation(s) for {record.type} failed", errors)
+    return matched
+
+
+def _run(trigger: Trigger, record: EventRecord, known: dict[str, Any]) -> bool:
+    if not conditions.all_hold(_conditions(trigger), known):
+        return False
+    for place, action in enumerate(trigger.actions):
+        _do(action, record, known, key=f"automation:{record.id}:{trigger.id}:{place}")
+    return True
 
 
 def _conditions(trigger: Trigger) -> list[conditions.Condition]:

@@ -13,8 +13,10 @@ from typing import Any
 
 import structlog
 from pydantic import ValidationError
+from rq.timeouts import JobTimeoutException
 
 import consumers
+from consumers.failures import Failures
 from consumers.registry import Delivery, reactions
 from models.event import EventRecord
 from models.store import object_id
@@ -29,12 +31,8 @@ class BadEvent(Exception):
     permanent = True
 
 
-class ReactionsFailed(ExceptionGroup[Exception]):
-    """At least one reaction raised. A retry repeats only those; it is permanent when all of them are."""
-
-    @property
-    def permanent(self) -> bool:
-        return all(getattr(error, "permanent", False) for error in self.exceptions)
+class ReactionsFailed(Failures):
+    """At least one reaction raised. A retry repeats only those."""
 
 
 @cache
@@ -66,6 +64,8 @@ def _decode(event_id: str, event: dict[str, Any]) -> Event:
         raise BadEvent(f"event {event_id} does not fit its schema: {fields}") from None
     except KeyError as error:
         raise BadEvent(f"event {event_id} has no {error}") from None
+    except TypeError:
+        raise BadEvent(f"event {event_id} is no object of type, version and payload") from None
 
 
 def _run_all(fact: Event, delivery: Delivery, record: EventRecord) -> list[Exception | None]:
@@ -76,6 +76,8 @@ def _run_all(fact: Event, delivery: Delivery, record: EventRecord) -> list[Excep
 def _run(name: str, run: Any, fact: Event, delivery: Delivery, record: EventRecord) -> Exception | None:
     try:
         run(fact, delivery)
+    except JobTimeoutException:  # the job's time is up: the others get theirs at the retry
+        raise
     except Exception as error:  # noqa: BLE001 - raised again, as a group, when the others had their turn
         error.add_note(f"in the reaction {name} to {fact.type} {delivery.event_id}")
         log.warning("⚠️  reaction failed", reaction=name, error=f"{type(error).__name__}: {error}")

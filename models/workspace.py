@@ -54,6 +54,11 @@ class Workspace(Document):
         active: list[Member] = [member for member in self.members if member.is_active]
         if not active:
             return None
-        turn = Workspace.objects(id=self.id).modify(inc__owner_turn=1).owner_turn
-        chosen: Member = active[turn % len(active)]
-        return chosen
+        return active[self._take_turn() % len(active)]
+
+    def _take_turn(self) -> int:
+        """Count one turn. Who moves the counter on has the turn; who comes too late looks again."""
+        while True:
+            turn: int | None = Workspace.objects(id=self.id).as_pymongo().get().get("owner_turn")
+            if Workspace.objects(id=self.id, owner_turn=turn).update_one(inc__owner_turn=1):
+                return turn or 0
