@@ -152,7 +152,7 @@ class Dovecot:
         if os.geteuid() == 0:
             os.chown(mail, owner.pw_uid, owner.pw_gid)
         passwords = "".join(f"{user}:{password}\n" for user, password in self.users.items())
-        (self.root / "passwd").write_text(passwords)
+        (self.root / "passwd").write_text(passwords, encoding="utf-8")
         _write_certificate(self.root)
         config = CONFIG.format(
             root=self.root,

@@ -85,7 +85,7 @@ class Session:
             return f"OK {action(arguments)}"
         except No as refusal:
             return f"NO {refusal}"
-        except (imap_syntax.Bad, ValueError, IndexError) as mistake:
+        except (imap_syntax.Bad, ValueError, IndexError, StopIteration) as mistake:
             return f"BAD {mistake}"
 
     def _capability(self, _: str) -> str:
@@ -154,7 +154,8 @@ class Session:
         if key == "UID":
             return imap_syntax.in_set(next(rest), uids)
         if key == "SINCE":
-            return {uid for uid in uids if folder.received_at(uid).date() >= imap_syntax.day(next(rest))}
+            day = imap_syntax.day(next(rest))
+            return {uid for uid in uids if folder.received_at(uid).date() >= day}
         if key == "HEADER":
             name, value = next(rest).lower().encode(), next(rest).lower().encode()
             pattern = re.compile(rb"^" + re.escape(name) + rb":[^\r\n]*" + re.escape(value), re.M | re.I)

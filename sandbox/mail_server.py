@@ -43,16 +43,13 @@ async def run(store: MailStore, imap_port: int, smtp_port: int) -> None:
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
-    open_writers: set[asyncio.StreamWriter] = set()
 
     async def imap(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        open_writers.add(writer)
         try:
             await Session(store, reader, writer).serve()
-        except (ConnectionError, asyncio.IncompleteReadError):
+        except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
             pass  # the client left, or we stop
         finally:
-            open_writers.discard(writer)
             writer.close()
 
     handler = Handler(store)
@@ -68,8 +65,6 @@ async def run(store: MailStore, imap_port: int, smtp_port: int) -> None:
     await stopping.wait()
     imap_server.close()
     smtp_server.close()
-    for writer in list(open_writers):
-        writer.transport.abort()
 
 
 def main() -> None:

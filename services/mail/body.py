@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from email.message import Message
 
 from services.mail import decode, headers, html
-from services.mail.bounce import REPORT_TYPES
+from services.mail.bounce import REPORT_TYPES, children
 from services.mail.message import Attachment
 
 LIMIT = 500_000  # characters of text and of HTML each; a stored document holds 16 MB at most
@@ -55,13 +55,11 @@ class Body:
             if not stack:
                 return
             part, depth, is_alternative = stack.pop()
-            children = part.get_payload()
-            if not isinstance(children, list) or part.get_content_maintype() != "multipart":
+            if not part.is_multipart() or part.get_content_maintype() != "multipart":
                 yield part, is_alternative
             elif depth < DEPTH_LIMIT:
                 choice = is_alternative or part.get_content_subtype() == "alternative"
-                parts = (child for child in reversed(children) if isinstance(child, Message))
-                stack.extend((child, depth + 1, choice) for child in parts)
+                stack.extend((child, depth + 1, choice) for child in reversed(children(part)))
             else:
                 self.complain("parts nested too deeply were left out")
         if stack:
@@ -70,8 +68,10 @@ class Body:
     def _take(self, part: Message, *, is_alternative: bool) -> None:
         content_type = decode.one_line(part.get_content_type(), 100)
         data = part.get_payload(decode=True)
-        content = data if isinstance(data, bytes) else b""
+        content = data if isinstance(data, bytes) else _inner(part)
         name = _file_name(part)
+        if content_type.startswith("multipart/"):
+            content_type = "text/plain"  # promised parts and has none: what is there was meant to be read
         is_attached = "attachment" in str(part.get("content-disposition", "")).lower()[:50]
         if content_type in ("text/plain", "text/html") and not is_attached and not name:
             self._add(content_type, content, _charset(part), is_alternative=is_alternative)
@@ -96,10 +96,17 @@ class Body:
 
 
 def _file_name(part: Message) -> str:
+    """As given; a forwarded message goes by its subject."""
     try:
-        return decode.one_line(decode.header(part.get_filename() or ""), headers.NAME_LIMIT)
+        subject = next((str(child.get("subject", "")) for child in children(part)), "")
+        return decode.one_line(decode.header(part.get_filename() or subject), headers.NAME_LIMIT)
     except decode.MALFORMED:
         return "unnamed"
+
+
+def _inner(part: Message) -> bytes:
+    """A forwarded message, for its size."""
+    return b"".join(child.as_bytes() for child in children(part))
 
 
 def _charset(part: Message) -> str | None:

@@ -3,6 +3,7 @@
 A reply from a person may quote a bounce; so prose is only read in mail that a mail system sent.
 """
 
+import logging
 import re
 from collections.abc import Iterator
 from email.message import Message
@@ -11,6 +12,9 @@ from flufl.bounce import all_failures
 
 from services.mail import decode, headers
 from services.mail.message import Bounce, FailedRecipient
+
+# It tells of each detector at INFO and of each stumble with a traceback; what it finds is in the result.
+logging.getLogger("flufl.bounce").setLevel(logging.CRITICAL)
 
 REPORTS = frozenset({"message/delivery-status", "message/global-delivery-status"})
 ORIGINALS = frozenset(
@@ -59,9 +63,14 @@ def _parts(tree: Message) -> Iterator[Message]:
         part = stack.pop()
         seen += 1
         yield part
-        children = part.get_payload()
-        if isinstance(children, list) and part.get_content_maintype() == "multipart":
-            stack.extend(child for child in reversed(children) if isinstance(child, Message))
+        if part.get_content_maintype() == "multipart":
+            stack.extend(reversed(children(part)))
+
+
+def children(part: Message) -> list[Message]:
+    """The parts within; asking a part without any for its payload may raise."""
+    payload = part.get_payload() if part.is_multipart() else []
+    return [child for child in payload if isinstance(child, Message)]
 
 
 def _reported(parts: list[Message]) -> Iterator[FailedRecipient]:
@@ -76,20 +85,22 @@ def _reported(parts: list[Message]) -> Iterator[FailedRecipient]:
                 yield failed
 
 
-def _blocks(part: Message) -> list[dict[str, str]]:
-    """A report's header blocks: one about the message, then one per recipient."""
+def _blocks(part: Message) -> Iterator[dict[str, str]]:
+    """A report's header blocks: one about the message, then one per recipient.
+
+    The standard library splits message/delivery-status; of its global sister (RFC 6533) it takes the first
+    block for headers and leaves the others as text.
+    """
     payload = part.get_payload()
-    if isinstance(payload, list):
-        return [
-            {key.lower(): str(value) for key, value in block.raw_items()}
-            for block in payload
-            if isinstance(block, Message)
-        ]
-    data = part.get_payload(decode=True)
-    lines = decode.text(data, None)[0] if isinstance(data, bytes) else str(payload)
-    chunks = re.split(r"\n\s*\n", re.sub(r"\n[ \t]+", " ", decode.clean(lines[:TEXT_LIMIT])))
-    pairs = ([line.partition(":") for line in chunk.split("\n")] for chunk in chunks)
-    return [{key.strip().lower(): value.strip() for key, _, value in chunk} for chunk in pairs]
+    for block in payload if isinstance(payload, list) else [part]:
+        if not isinstance(block, Message):
+            continue
+        yield {key.lower(): str(value) for key, value in block.raw_items()}
+        text = block.get_payload()
+        unfolded = re.sub(r"\n[ \t]+", " ", decode.clean(text[:TEXT_LIMIT])) if isinstance(text, str) else ""
+        for chunk in re.split(r"\n\s*\n", unfolded):
+            pairs = (line.partition(":") for line in chunk.split("\n"))
+            yield {key.strip().lower(): value.strip() for key, _, value in pairs}
 
 
 def _from_block(block: dict[str, str]) -> FailedRecipient | None:

@@ -7,6 +7,7 @@ from email.headerregistry import Address as HeaderAddress
 from email.message import EmailMessage as OutgoingMessage
 from email.utils import format_datetime
 
+from services.mail import headers as syntax
 from services.mail.message import Address
 
 
@@ -66,6 +67,8 @@ def _mailbox(field: str, address: Address) -> HeaderAddress:
     _refuse_controls(field, address.name + address.email)
     local, _, domain = address.email.rpartition("@")
     try:
+        if not syntax.ADDRESS.fullmatch(address.email):
+            raise ValueError(address.email)
         ascii_domain = domain.encode("idna").decode()
         return HeaderAddress(address.name, username=local.encode("ascii").decode(), domain=ascii_domain)
     except (ValueError, IndexError, AttributeError) as error:

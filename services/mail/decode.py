@@ -45,6 +45,9 @@ ALIASES = {
 }
 # Python "charsets" that are no charsets, or whose decoders are not linear in time.
 REFUSED = frozenset({"idna", "punycode", "unicode-escape", "raw-unicode-escape", "undefined"})
+# What undeclared bytes may be. Left to itself the guesser finds code pages of the eighties in a short name.
+LATIN = ["cp1252", "cp1250"]
+OTHERS = ["cp1251", "koi8_r", "cp1253", "cp1255", "cp1256", "cp932", "euc_jp", "gb18030", "big5", "cp949"]
 
 ENCODED_WORD = re.compile(r"=\?([^?\s]{1,80})\?([bBqQ])\?([^?]*)\?=")
 UNSAFE = re.compile("[\x00\ud800-\udfff]")
@@ -121,6 +124,14 @@ def _decode(data: bytes, charset: str) -> str | None:
 
 
 def _guess(data: bytes) -> str:
-    best = charset_normalizer.from_bytes(data[:GUESS_BYTES]).best()
+    """Mostly ASCII is some Latin script, and Western unless that reads badly; else what statistics say."""
+    sample = data[:GUESS_BYTES]
+    is_latin = 2 * sum(byte > 127 for byte in sample) < len(sample)
+    matches = charset_normalizer.from_bytes(sample, cp_isolation=LATIN if is_latin else OTHERS)
+    best = min(matches, key=_western_first, default=None) if is_latin else matches.best()
     decoded = _decode(data, best.encoding) if best else None
     return decoded if decoded is not None else data.decode("cp1252", "replace")
+
+
+def _western_first(match: charset_normalizer.CharsetMatch) -> tuple[float, int]:
+    return match.chaos, LATIN.index(match.encoding)

@@ -29,24 +29,30 @@ def addresses(raw_values: Iterable[str]) -> tuple[Address, ...]:
     """Every address that looks like one, once, in order; groups and broken ones are left out."""
     found: dict[str, Address] = {}
     for raw in raw_values:
-        for name, mailbox in _pairs(raw):
-            # Outlook and some forms put the address in quotes or in the name's place.
-            match = ADDRESS.fullmatch(mailbox.strip("'\" ")) or ADDRESS.fullmatch(name.strip("'\" "))
-            if match and len(found) < RECIPIENTS_LIMIT:
-                address = match[0].lower()
-                found.setdefault(address, Address(_name(name, address), address))
+        for address in _addresses(raw):
+            if len(found) < RECIPIENTS_LIMIT:
+                found.setdefault(address.email, address)
     return tuple(found.values())
 
 
-def _pairs(raw: str) -> list[tuple[str, str]]:
+def _addresses(raw: str) -> list[Address]:
     """Split before decoding: an encoded name may hold a comma."""
     value = raw[: decode.HEADER_LIMIT]
     if not value.isascii():
         value, _ = decode.text(value.encode("utf-8", "surrogateescape"), None)
     try:
-        return list(_split([decode.clean(value)]))
+        pairs = _split([decode.clean(value)])
     except decode.MALFORMED:
-        return [("", found) for found in ADDRESS.findall(value)]
+        pairs = []
+    read = [address for name, mailbox in pairs if (address := _address(name, mailbox))]
+    # An unclosed quote swallows what follows; then any address is better than none.
+    return read or [Address("", found.lower()) for found in ADDRESS.findall(value)]
+
+
+def _address(name: str, mailbox: str) -> Address | None:
+    """Outlook and some forms put the address in quotes or in the name's place."""
+    found = ADDRESS.fullmatch(mailbox.strip("'\" ")) or ADDRESS.fullmatch(name.strip("'\" "))
+    return Address(_name(name, found[0].lower()), found[0].lower()) if found else None
 
 
 def _name(raw: str, address: str) -> str:

@@ -18,6 +18,9 @@ SUBJECT_LIMIT = 1_000
 PARSE_BUDGET = 20_000_000
 BOUNDARY = re.compile(rb"boundary\s*=", re.IGNORECASE)
 END_OF_HEADERS = re.compile(rb"\r?\n\r?\n|\r\r")
+HEADER_LINE = re.compile(rb"[!-9;-~]+:|[ \t\r]|From ")
+SPACE_BEFORE_COLON = re.compile(rb"^([!-9;-~]{1,70})[ \t]+:", re.MULTILINE)
+USUAL_HEADER = re.compile(rb"(?:from|to|subject|date|message-id|content-type|mime-version):", re.IGNORECASE)
 CONTENT_TYPE = re.compile(rb"^content-type:", re.IGNORECASE | re.MULTILINE)
 KEPT_HEADERS = """
 auto-submitted x-autoreply x-autorespond x-autoresponder x-auto-response-suppress precedence return-path
@@ -71,7 +74,7 @@ def _taken_apart(raw: bytes, body: Body) -> Message:
     boundaries = sum(1 for _ in BOUNDARY.finditer(raw))
     if raw.count(b"\n") * (1 + boundaries) <= PARSE_BUDGET:
         try:
-            return email.message_from_bytes(raw)
+            return email.message_from_bytes(_mended(raw))
         except decode.MALFORMED:
             pass  # nested deeper than the interpreter's stack, most likely: read it as below
     body.complain("too deep or too large to take apart: read as one text")
@@ -80,9 +83,21 @@ def _taken_apart(raw: bytes, body: Body) -> Message:
     return tree
 
 
+def _mended(raw: bytes) -> bytes:
+    """With headers as the parser wants them: it takes everything after a line that is no header as the body.
+
+    Such a line is left out when a header that every mail has comes after it; else it does begin the body.
+    """
+    end = _end_of_headers(raw)
+    lines = SPACE_BEFORE_COLON.sub(rb"\1:", raw[:end]).split(b"\n")
+    last = max((index for index, line in enumerate(lines) if USUAL_HEADER.match(line)), default=0)
+    kept = [line for index, line in enumerate(lines) if index > last or not line or HEADER_LINE.match(line)]
+    return b"\n".join(kept) + raw[end:]
+
+
 def _headers_only(raw: bytes) -> Message:
     """Without the type, which would make the parser look for parts again."""
-    return email.message_from_bytes(CONTENT_TYPE.sub(b"X-Unread-Type:", raw[: _end_of_headers(raw)]))
+    return email.message_from_bytes(CONTENT_TYPE.sub(b"X-Unread-Type:", _mended(raw[: _end_of_headers(raw)])))
 
 
 def _end_of_headers(raw: bytes) -> int:
