@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -9,9 +10,11 @@ from typing import Any
 
 import pytest
 
+from queues.enqueue import NewJob, enqueue
 from sandbox.sentry_sink import SentrySink
 from services import sentry
 from tests.services.reporting import PLANTED
+from tests.waiting import wait_until
 
 WORKSPACE = "5f0c0ffee0c0ffee0c0ffee0"
 
@@ -115,3 +118,21 @@ def test_what_pydantic_refused_is_not_sent() -> None:
 
     assert PLANTED not in str(event)
     assert "input_type=str" in str(event)
+
+
+def test_our_own_worker_reports_a_failing_job_once(sink: SentrySink) -> None:
+    environment = {**os.environ, "SENTRY_DSN": sink.dsn, "SENTRY_ENVIRONMENT": "staging"}
+    process = subprocess.Popen([sys.executable, "worker.py"], env=environment, stderr=subprocess.DEVNULL)
+    try:
+        meta = {"workspace_id": WORKSPACE, "event_id": "e1"}
+        func = "tests.services.reporting.fail_for_good"
+        enqueue(NewJob("analytics", func, "doomed", {"text": PLANTED}, "doomed", meta))
+        wait_until(sink.events, timeout=30, what="the event")
+    finally:
+        process.terminate()
+        process.wait(30)
+
+    event = only_event(sink)
+    assert (event["tags"]["queue"], event["tags"]["workspace"]) == ("analytics", WORKSPACE)
+    assert event["environment"] == "staging"
+    assert all(PLANTED.encode() not in envelope for envelope in sink.envelopes)
