@@ -7,7 +7,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 import config
 from models import store
-from services import logs
+from services import logs, sentry
 from web import admin, cli, errors, health, public
 
 
@@ -15,6 +15,7 @@ def create_app() -> Flask:
     """The Flask app. Connects to nothing yet: Redis and the store may be away when it starts."""
     settings = config.settings()
     logs.configure(settings.log_format, settings.log_level)
+    sentry.init(settings.sentry_project, settings.sentry_environment)
     store.connect(settings.mongodb_uri.get_secret_value())
     flask = Flask("app", template_folder="templates", static_folder="static")
     flask.config.update(

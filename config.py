@@ -163,6 +163,11 @@ class Settings(BaseSettings):
         )
         return f"redis://{password}{self.redis_host}:{self.redis_port}/{self.redis_db}"
 
+    @property
+    def sentry_project(self) -> str | None:
+        """The DSN, or None when Sentry is off."""
+        return self.sentry_dsn.get_secret_value() if self.sentry_dsn else None
+
     def secret(self, name: str) -> str:
         """The plain value of a secret setting; in demo mode the public one where none is given."""
         value: SecretStr | None = getattr(self, name)

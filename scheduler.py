@@ -14,7 +14,7 @@ from models import store
 from publishers import relay
 from queues.connection import RedisError, connect
 from queues.cron import Scheduler
-from services import logs
+from services import logs, sentry
 
 log = structlog.get_logger()
 
@@ -23,6 +23,7 @@ def main() -> None:
     argparse.ArgumentParser(description=__doc__).parse_args()
     settings = config.settings()
     logs.configure(settings.log_format, settings.log_level)
+    sentry.init(settings.sentry_project, settings.sentry_environment)
     store.connect(settings.mongodb_uri.get_secret_value())
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -31,6 +32,7 @@ def main() -> None:
     log.info("⏰ scheduler started", entries=len(table), jobs_enabled=settings.jobs_enabled)
     Scheduler(table, connect(settings.redis_location)).run(stop, on_wake=_relay)
     log.info("👋 scheduler stopped")
+    sentry.flush()
 
 
 def _relay() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import time
 
 import structlog
@@ -13,7 +14,7 @@ from models import store
 from queues import register
 from queues.connection import RedisError, connect
 from queues.worker import RECONNECT, Worker
-from services import logs
+from services import logs, sentry
 
 log = structlog.get_logger()
 
@@ -22,9 +23,13 @@ def main() -> None:
     argparse.ArgumentParser(description=__doc__).parse_args()
     settings = config.settings()
     logs.configure(settings.log_format, settings.log_level)
+    sentry.init(settings.sentry_project, settings.sentry_environment)
     store.connect(settings.mongodb_uri.get_secret_value())
     dispatch.load_reactions()  # now, so that no first job pays for the imports
-    _start(settings).work()
+    all_jobs_ended = _start(settings).work()
+    sentry.flush()
+    if not all_jobs_ended:
+        os._exit(0)  # their threads cannot be ended otherwise; the jobs were handed back
 
 
 def _start(settings: config.Settings) -> Worker:

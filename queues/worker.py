@@ -8,7 +8,6 @@ An RQ worker in all that others see: registered like one, its state in RQ's keys
 
 from __future__ import annotations
 
-import os
 import signal
 import threading
 import time
@@ -69,7 +68,10 @@ class Worker(BaseWorker):
     # The main thread: claim for free slots, wait.
 
     def work(self, *_args: Any, **_options: Any) -> bool:
-        """Until SIGTERM or SIGINT. Outlives an absent Redis."""
+        """Until SIGTERM or SIGINT; returns whether all jobs have ended. Outlives an absent Redis.
+
+        When some have not, they were handed back, but their threads still run: leave with `os._exit`.
+        """
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self.request_stop)
         log.info(
@@ -210,7 +212,5 @@ class Worker(BaseWorker):
             self.register_death()
         except RedisError as error:
             log.error("❌ Redis is away: running jobs come back when their lock lapses", error=str(error))
-        if unfinished:
-            os._exit(0)  # their threads cannot be ended otherwise
-        self._threads.shutdown()
-        return True
+        self._threads.shutdown(wait=not unfinished)
+        return not unfinished
