@@ -56,6 +56,7 @@ def configure(log_format: str, level: str) -> None:
         else structlog.dev.ConsoleRenderer(
             colors=sys.stderr.isatty(),
             pad_event_to=0,
+            sort_keys=False,  # what a line is about comes first, its ids after it
             exception_formatter=structlog.dev.plain_traceback,  # the default one prints local variables
         )
     )
