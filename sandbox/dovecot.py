@@ -8,9 +8,10 @@ import ipaddress
 import os
 import pwd
 import shutil
+import signal
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import imapclient
@@ -64,6 +65,9 @@ service imap-login {{
 }}
 service anvil {{
   {chroot}
+  unix_listener anvil-auth-penalty {{
+    mode = 0
+  }}
 }}
 """
 
@@ -101,8 +105,12 @@ class Dovecot:
         self._server.stop()
 
     def remove(self) -> None:
-        self.stop()
-        shutil.rmtree(self.root)
+        """End all its processes at once, since nothing is to be kept."""
+        if self._server.pid:
+            with suppress(ProcessLookupError):
+                os.killpg(self._server.pid, signal.SIGKILL)
+        self._server.kill()
+        shutil.rmtree(self.root, ignore_errors=True)  # a process may still be dying
 
     def log(self) -> str:
         return (self.root / "log").read_text(errors="replace")
