@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -16,25 +17,41 @@ from mongoengine import (
     ObjectIdField,
     StringField,
 )
+from pymongo import UpdateOne
 
 from models.store import now
 
 STAGES = ("subscriber", "lead", "mql", "sql", "opportunity", "customer", "evangelist")
 
 
-def _update(fields: dict[str, Any], *, overwrite: bool) -> list[dict[str, Any]]:
-    """An update pipeline: it sees the stored values, so nothing is loaded first."""
-    changes: dict[str, Any] = {"updated_at": now()}
-    for name, value in fields.items():
-        if name == "tags":
-            changes[name] = {"$setUnion": [{"$ifNull": ["$tags", []]}, value]}
-        elif name == "custom_fields":
-            pair = ["$custom_fields", {"$literal": value}]
-            changes[name] = {"$mergeObjects": pair if overwrite else pair[::-1]}
-        else:  # $literal: a value that begins with $ is text, not a field's name
-            literal = {"$literal": value}
-            changes[name] = literal if overwrite else {"$ifNull": [f"${name}", literal]}
-    return [{"$set": changes}]
+def _value(name: str, given: Any, *, overwrite: bool) -> Any:
+    """A field's next value as an expression over the stored one; equal to it when nothing changes."""
+    literal = {"$literal": given}  # a value that begins with $ is text, not a field's name
+    if name == "tags":
+        known = {"$ifNull": ["$tags", []]}
+        return {"$concatArrays": [known, {"$setDifference": [literal, known]}]}
+    if name == "custom_fields":  # the stored ones first: they keep their order
+        parts = ["$custom_fields", literal]
+        return {"$mergeObjects": parts if overwrite else [*parts, "$custom_fields"]}
+    return literal if overwrite else {"$ifNull": [f"${name}", literal]}
+
+
+def _update(fields: dict[str, Any], *, overwrite: bool, announce: bool) -> list[dict[str, Any]]:
+    """An update pipeline: it sees the stored values, so nothing is loaded first.
+
+    What changes nothing leaves the contact as it is, `updated_at` included.
+    """
+    values = {name: _value(name, given, overwrite=overwrite) for name, given in fields.items()}
+    empty: dict[str, Any] = {"tags": [], "custom_fields": {}}
+    changed = {
+        name: {"$ne": [value, {"$ifNull": [f"${name}", {"$literal": empty.get(name)}]}]}
+        for name, value in values.items()
+    }
+    extra: dict[str, Any] = {"updated_at": {"$cond": [{"$or": [*changed.values()]}, now(), "$updated_at"]}}
+    if announce:
+        names = [{"$cond": [yes, {"$literal": [name]}, []]} for name, yes in changed.items()]
+        extra["unannounced"] = {"$setUnion": [{"$ifNull": ["$unannounced", []]}, *names]}
+    return [{"$set": values | extra}]
 
 
 class Contact(Document):
@@ -57,6 +74,9 @@ class Contact(Document):
     created_at = DateTimeField(default=now)
     updated_at = DateTimeField(default=now)
     last_activity_at = DateTimeField()
+    # What still has to be published, so that a crash in between loses no event: `created:<source>` and the
+    # stored names of changed fields.
+    unannounced = ListField(StringField())
 
     meta = {
         "collection": "contacts",
@@ -66,23 +86,37 @@ class Contact(Document):
 
     @classmethod
     def upsert(
-        cls, workspace_id: ObjectId, email: str, fields: dict[str, Any], *, overwrite: bool = True
+        cls,
+        workspace_id: ObjectId,
+        email: str,
+        fields: dict[str, Any],
+        *,
+        overwrite: bool = True,
+        announce_as: str | None = None,
     ) -> tuple[Contact, bool]:
         """Create the contact, or update the one with this e-mail; returns it and whether it is new.
 
         `fields` by their stored names; None means not given. With `overwrite` false only empty fields are
-        filled. Tags are added, never removed. Safe to run twice and at the same time: the e-mail is unique
-        in its workspace.
+        filled. Tags are added, never removed. With `announce_as`, the source of a new contact, what this
+        call did is noted in `unannounced` until `announced()`.
+        Safe to run twice and at the same time: the e-mail is unique in its workspace.
         """
         key = {"workspace_id": workspace_id, "email": email.strip().lower()}
         given = {name: value for name, value in fields.items() if value is not None}
-        update = _update(given, overwrite=overwrite)
+        update = _update(given, overwrite=overwrite, announce=announce_as is not None)
         if not cls._get_collection().update_one(key, update).matched_count:
+            if announce_as:
+                given = {"source": announce_as, **given, "unannounced": [f"created:{announce_as}"]}
             try:
                 return cls(**key, **given).save(force_insert=True), True
             except NotUniqueError:  # somebody was faster: then it is an update
                 cls._get_collection().update_one(key, update)
         return cls.objects.get(**key), False
+
+    def announced(self) -> None:
+        """Clear what this copy had to announce, unless more has come since. Safe to run twice."""
+        guard = {"_id": self.id, "unannounced": list(self.unannounced)}
+        Contact._get_collection().update_one(guard, {"$unset": {"unannounced": ""}})
 
     def assign(self, owner_id: ObjectId) -> bool:
         """Give the contact an owner unless it has one; returns whether this call did."""
@@ -97,3 +131,12 @@ class Contact(Document):
     def touch(cls, ids: list[ObjectId], at: datetime) -> None:
         """Move the last-activity stamps forward, never backwards."""
         cls.objects(id__in=ids).update(max__last_activity_at=at)
+
+    @classmethod
+    def touch_each(cls, stamps: Mapping[ObjectId, datetime]) -> None:
+        """As `touch`, each contact at its own time, with one store command."""
+        if stamps:
+            cls._get_collection().bulk_write(
+                [UpdateOne({"_id": c}, {"$max": {"last_activity_at": at}}) for c, at in stamps.items()],
+                ordered=False,
+            )

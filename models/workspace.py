@@ -18,6 +18,23 @@ from mongoengine import (
     StringField,
 )
 
+ORIGIN = re.compile(r"([a-z][a-z0-9+.-]*)://(\[[0-9a-f:.]+\]|[^\s/:?#@*\[\]]{1,253})(:\d{1,5})?")
+
+
+def origin_patterns(origin: str) -> list[str]:
+    """All entries of an allow-list that would admit this origin; none when it is not an origin.
+
+    That is the origin itself, and with `*` for the port (`http://localhost:*`) or for what stands before the
+    domain (`https://*.acme.test`). Spelt out, so that an index answers who admits it.
+    """
+    match = ORIGIN.fullmatch(origin.lower())
+    if not match:
+        return []
+    scheme, host, port = match.groups(default="")
+    labels = host.split(".")
+    hosts = [host, *("*." + ".".join(labels[place:]) for place in range(1, len(labels)))]
+    return [f"{scheme}://{name}{end}" for name in hosts for end in (port, ":*")]
+
 
 class Member(EmbeddedDocument):
     user_id = ObjectIdField(required=True, default=ObjectId)
@@ -42,12 +59,21 @@ class Workspace(Document):
     welcome_email = EmbeddedDocumentField(WelcomeEmail)
     owner_turn = IntField(default=0)  # counts the owners given out; its remainder picks the next
 
-    meta = {"collection": "workspaces", "auto_create_index": False}
+    meta = {"collection": "workspaces", "auto_create_index": False, "indexes": ["allowed_origins"]}
+
+    def clean(self) -> None:
+        """Origins as browsers send them: lower case, without a slash at the end. Runs before each save."""
+        self.allowed_origins = [origin.strip().lower().rstrip("/") for origin in self.allowed_origins]
 
     def allows_origin(self, origin: str) -> bool:
-        """Whether a page of this origin may use the public API; `*` stands for any port or subdomain."""
-        patterns = (re.escape(allowed).replace(r"\*", r"[\w.-]+") for allowed in self.allowed_origins)
-        return any(re.fullmatch(pattern, origin, re.IGNORECASE) for pattern in patterns)
+        """Whether a page of this origin may use the public API."""
+        return not set(origin_patterns(origin)).isdisjoint(self.allowed_origins)
+
+    @classmethod
+    def any_allows(cls, origin: str) -> bool:
+        """Whether a page of this origin may use the public API of some workspace. One indexed query."""
+        patterns = origin_patterns(origin)
+        return bool(patterns and cls.objects(allowed_origins__in=patterns).only("id").first())
 
     def next_owner(self) -> Member | None:
         """The next active member in turn; None without one. Atomic: two callers never share a turn."""

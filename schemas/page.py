@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pydantic import AwareDatetime
+
 from schemas.event import Event, Id, register
 
 
@@ -12,7 +14,8 @@ class PageViewed(Event):
     visit_id: Id  # the stored visitor event
     visitor_id: str
     url: str
-    contact_id: Id | None = None  # None: the visitor is not identified yet
+    viewed_at: AwareDatetime  # by the visitor's clock, which may be some minutes fast
+    contact_id: Id | None = None  # None: the visitor was not identified yet
 
     @property
     def key(self) -> str:

@@ -1,0 +1,40 @@
+"""Reactions to a filled-in form."""
+
+from __future__ import annotations
+
+from bson import ObjectId
+
+from consumers import activity, automations
+from consumers.registry import Delivery, reacts_to
+from models.contact import Contact
+from models.form import Form
+from schemas.form import FormSubmitted
+
+
+@reacts_to(FormSubmitted)
+def log_submission(event: FormSubmitted, delivery: Delivery) -> None:
+    """Enter it in the contact's timeline. Safe to run twice: entered once."""
+    if event.contact_id is None:
+        return
+    form = Form.objects(id=ObjectId(event.form_id)).only("name").first()
+    activity.log_later(
+        delivery,
+        workspace_id=event.workspace_id,
+        contact_id=event.contact_id,
+        kind="form_submitted",
+        title=f"Submitted the form {form.name}" if form else "Submitted a form",
+        details={"formId": event.form_id, "submissionId": event.submission_id},
+    )
+
+
+@reacts_to(FormSubmitted)
+def stamp_last_activity(event: FormSubmitted, delivery: Delivery) -> None:
+    """Safe to run twice: the stamp only moves forward."""
+    if event.contact_id:
+        Contact.touch([ObjectId(event.contact_id)], delivery.accepted_at)
+
+
+@reacts_to(FormSubmitted)
+def check_automations(event: FormSubmitted, delivery: Delivery) -> None:
+    """Safe to run twice, see `automations.check`."""
+    automations.check(event, delivery)

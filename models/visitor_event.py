@@ -1,0 +1,93 @@
+"""Something a visitor did on a tracked page."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+
+from bson import ObjectId
+from mongoengine import DateTimeField, DictField, Document, ObjectIdField, StringField
+from pymongo import UpdateOne
+from pymongo.errors import BulkWriteError
+
+from models.store import now
+
+DUPLICATE_KEY = 11000  # MongoDB's error code
+ID_BYTES = 12  # of an ObjectId
+PAGE_VIEW = "page_view"
+
+
+class VisitorEvent(Document):
+    """Its id is a hash of what makes it unique: a client's retry stores nothing twice.
+
+    So the id is known before the insert, and the retry of a request that died half-way needs no look-up to
+    publish what is missing.
+    """
+
+    id = ObjectIdField(primary_key=True)
+    workspace_id = ObjectIdField(required=True)
+    visitor_id = StringField(required=True)
+    session_id = StringField(required=True)
+    event_type = StringField(required=True)
+    event_name = StringField(required=True)
+    url = StringField(required=True)
+    referrer = StringField()
+    properties = DictField()
+    device = DictField()
+    utm = DictField()
+    sdk_version = StringField()
+    happened_at = DateTimeField(required=True)  # by the visitor's clock
+    received_at = DateTimeField(default=now)
+    contact_id = ObjectIdField()  # None: the visitor is not identified yet
+
+    meta = {
+        "collection": "visitor_events",
+        "auto_create_index": False,
+        "indexes": [
+            ["workspace_id", "visitor_id"],
+            {
+                "fields": ["contact_id", "-happened_at"],
+                "partialFilterExpression": {"contact_id": {"$exists": True}},
+            },
+        ],
+    }
+
+    def clean(self) -> None:
+        self.id = self.id or self.natural_id()
+
+    def natural_id(self) -> ObjectId:
+        parts = (self.workspace_id, self.visitor_id, self.session_id, self.event_type, self.event_name)
+        text = "\0".join([*map(str, parts), self.url, self.happened_at.isoformat()])  # no part holds a NUL
+        return ObjectId(hashlib.sha256(text.encode()).digest()[:ID_BYTES])
+
+    @classmethod
+    def store(cls, events: Sequence[VisitorEvent]) -> None:
+        """Insert with one command those that are not stored yet. Safe to run twice."""
+        for event in events:
+            event.clean()
+        try:
+            cls._get_collection().insert_many([e.to_mongo().to_dict() for e in events], ordered=False)
+        except BulkWriteError as error:
+            if any(problem["code"] != DUPLICATE_KEY for problem in error.details["writeErrors"]):
+                raise
+
+    @classmethod
+    def set_contacts(cls, contacts: Mapping[ObjectId, ObjectId]) -> None:
+        """Give events, by id, their contact unless they have one, with one command. Safe to run twice."""
+        updates = [
+            UpdateOne({"_id": event_id, "contact_id": None}, {"$set": {"contact_id": contact_id}})
+            for event_id, contact_id in contacts.items()
+        ]
+        if updates:
+            cls._get_collection().bulk_write(updates, ordered=False)
+
+    @classmethod
+    def link_visitor(cls, workspace_id: ObjectId, visitor_id: str, contact_id: ObjectId) -> int:
+        """Give all events of a visitor their contact unless they have one; returns how many had none."""
+        events = cls.objects(workspace_id=workspace_id, visitor_id=visitor_id, contact_id=None)
+        return int(events.update(set__contact_id=contact_id))
+
+    @classmethod
+    def contact_of(cls, event_id: ObjectId) -> ObjectId | None:
+        contact_id: ObjectId | None = cls.objects(id=event_id).scalar("contact_id").first()
+        return contact_id

@@ -1,0 +1,87 @@
+"""A workspace, its form, and a client that sends what the workspace's pages send."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from models import store
+from models.form import Form, FormField
+from models.workspace import Member, Workspace
+
+PAGE = "https://www.acme.test"
+TRACK = "/api/public/track/event"
+IDENTIFY = "/api/public/track/identify"
+CONTACTS = "/api/public/crm/contacts"
+
+
+class Api:
+    """The public API of one workspace."""
+
+    def __init__(self, client: FlaskClient, workspace: Workspace, form: Form):
+        self.client, self.workspace, self.form = client, workspace, form
+
+    @property
+    def submit_path(self) -> str:
+        return f"/api/public/crm/forms/{self.form.id}/submit"
+
+    def event(self, **fields: Any) -> dict[str, Any]:
+        """A page view as the tracking client sends it."""
+        return {
+            "workspaceId": str(self.workspace.id),
+            "visitorId": "visitor-1",
+            "sessionId": "session-1",
+            "eventType": "page_view",
+            "eventName": "Page viewed",
+            "url": "https://www.acme.test/pricing?plan=team",
+            "referrer": "",
+            "properties": {"title": "Pricing"},
+            "device": {"userAgent": "Firefox", "screen": "1920x1080", "language": "en"},
+            "utm": {"utmSource": "newsletter"},
+            "timestamp": store.now().isoformat(),
+            "sdkVersion": "1.2.0",
+        } | fields
+
+    def events(self, number: int, **fields: Any) -> list[dict[str, Any]]:
+        return [self.event(url=f"https://www.acme.test/{place}", **fields) for place in range(number)]
+
+    def track(self, *events: dict[str, Any], **options: Any) -> TestResponse:
+        return self.client.post(TRACK, json={"events": list(events)}, **options)
+
+    def identify(self, email: str = "grace@navy.test", **properties: Any) -> TestResponse:
+        body = {"workspaceId": str(self.workspace.id), "visitorId": "visitor-1", "email": email}
+        return self.client.post(IDENTIFY, json={**body, "properties": properties})
+
+    def contact(self, email: str = "grace@navy.test", **fields: Any) -> TestResponse:
+        return self.client.post(
+            CONTACTS, json={"workspaceId": str(self.workspace.id), "email": email, **fields}
+        )
+
+    def submit(
+        self, fields: dict[str, Any], headers: dict[str, str] | None = None, **more: Any
+    ) -> TestResponse:
+        return self.client.post(self.submit_path, json={"fields": fields, **more}, headers=headers)
+
+
+@pytest.fixture
+def workspace(clean_store: None) -> Workspace:
+    return Workspace(
+        name="Acme",
+        allowed_origins=[PAGE, "http://localhost:*", "https://*.acme.example"],
+        members=[Member(name="Ada", email="ada@acme.test")],
+    ).save()
+
+
+@pytest.fixture
+def form(workspace: Workspace) -> Form:
+    fields = [FormField(name="E-Mail", is_required=True), FormField(name="message")]
+    return Form(workspace_id=workspace.id, name="Talk to us", fields=fields).save()
+
+
+@pytest.fixture
+def api(client: FlaskClient, workspace: Workspace, form: Form) -> Iterator[Api]:
+    return Api(client, workspace, form)

@@ -1,0 +1,129 @@
+"""The bodies of the public API as they come over the wire: camelCase there, Python's names here."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic.alias_generators import to_camel
+from pydantic_core import InitErrorDetails, PydanticCustomError
+
+from web.public import fields
+from web.public.fields import (
+    Email,
+    Id,
+    Json,
+    Key,
+    Label,
+    Line,
+    Moment,
+    Name,
+    PersonFields,
+    Properties,
+    Text,
+    WebAddress,
+)
+
+MAX_EVENTS = 100  # in one batch
+MAX_TAGS = 50
+
+
+class Body(BaseModel):
+    """The CRM's own fields are refused by name. Other unknown ones are dropped: clients change."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", alias_generator=to_camel)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _refuse_forbidden(cls, given: Any) -> Any:
+        names = [name for name in given if fields.is_forbidden(name)] if isinstance(given, dict) else []
+        if names:
+            never = PydanticCustomError("forbidden", fields.NEVER)
+            errors = [InitErrorDetails(type=never, loc=(name,), input=None) for name in names]
+            raise ValidationError.from_exception_data(cls.__name__, errors)
+        return given
+
+
+class Batch(Body):
+    """Its events are validated one by one: a bad one must not lose the others."""
+
+    events: Annotated[list[Any], Field(min_length=1, max_length=MAX_EVENTS)]
+
+
+class Device(Body):
+    user_agent: Text = None
+    screen: Line = None
+    language: Line = None
+    timezone: Line = None
+
+
+class TrackedEvent(Body):
+    workspace_id: Id
+    visitor_id: Label
+    session_id: Label
+    event_type: Label  # page_view, button_click, …; any other string is a custom type
+    event_name: Label
+    url: WebAddress
+    timestamp: Moment
+    referrer: Text = None
+    properties: Properties = {}
+    device: Device = Device()
+    utm: Annotated[dict[Key, Line], Field(max_length=20)] = {}
+    sdk_version: Line = None
+
+
+class Person(Body):
+    """What a page knows of its visitor; fields that the CRM has not become custom fields."""
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[Name, Json]
+
+    first_name: Line = None
+    last_name: Line = None
+    company: Line = None
+    phone: Line = None
+    title: Line = None
+
+    @model_validator(mode="after")
+    def _few(self) -> Person:
+        if len(self.model_extra or {}) > fields.ITEMS:
+            raise ValueError(f"must have at most {fields.ITEMS} fields")
+        return self
+
+    def contact_fields(self) -> dict[str, Any]:
+        """By the contact's stored names."""
+        known = self.model_dump(include=set(Person.model_fields) - {"title"})
+        return {**known, "job_title": self.title, "custom_fields": self.model_extra or None}
+
+
+class Identity(Body):
+    workspace_id: Id
+    visitor_id: Label
+    email: Email
+    properties: Person = Person()
+
+
+class ContactBody(Body):
+    """Here an unknown field is refused: it is more likely a mistyped one than a newer client's."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    workspace_id: Id
+    email: Email
+    first_name: Line = None
+    last_name: Line = None
+    company: Line = None
+    job_title: Line = None
+    phone: Line = None
+    source: Line = None
+    tags: Annotated[list[Label] | None, Field(max_length=MAX_TAGS)] = None
+    custom_fields: PersonFields | None = None
+
+    def contact_fields(self) -> dict[str, Any]:
+        """By the contact's stored names."""
+        return self.model_dump(exclude={"workspace_id", "email"})
+
+
+class Submission(Body):
+    fields: Annotated[PersonFields, Field(min_length=1)]
+    visitor_id: Annotated[str | None, Field(max_length=128), fields.Storable, fields.Blank] = None
