@@ -69,7 +69,7 @@ def _documents(
         at = min(message.sent_at or received_at, store.now())  # a date in the future is a wrong clock
         thread = threads.resolve(message, known, at=at)
         known.append(_known(message, thread.key, at))
-        document = _document(message, classify(message, own), thread.key, at)
+        document = _document(message, _kind(message, own), thread.key, at)
         document["contact_ids"] = [contacts[p] for p in _people(message) if p in contacts and p not in own]
         documents.append({"workspace_id": workspace_id, **document})
     return documents
@@ -98,6 +98,13 @@ def _threading_candidates(
         )
         for m in found
     ]
+
+
+def _kind(message: mail.EmailMessage, own: set[str]) -> Kind:
+    """Our own automatic mail, found in Sent, is mail of ours, not somebody's automatic reply."""
+    kind = classify(message, own)
+    is_ours = message.from_ is not None and message.from_.email in own
+    return Kind.OWN if is_ours and kind is Kind.AUTO_REPLY else kind
 
 
 def _known(message: mail.EmailMessage, thread_key: str, at: datetime) -> threads.Known:

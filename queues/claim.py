@@ -36,7 +36,7 @@ class Claimed:
 class Claim:
     claimed: list[Claimed]
     due_at: float | None  # Unix time of the next retry, stall or allowed start; None: nothing is known
-    limited: list[str]  # queues with waiting jobs that are over their rate
+    limited: list[str]  # queues to leave alone until then: over their rate, or suspended
     quarantined: list[str]  # ids of jobs that stalled a second time and are dead letters now
 
 

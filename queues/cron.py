@@ -141,25 +141,25 @@ class Scheduler(RqScheduler):
 
         Outlives an absent Redis: it tries again every RECONNECT seconds, and nothing due is forgotten.
         """
-        is_registered = False
         while not stop.is_set():
             try:
-                if not is_registered:
-                    self.register(datetime.now(UTC))
-                    is_registered = True
-                self.heartbeat()
-                self.tick(datetime.now(UTC))
-                wait = self.seconds_until_due(datetime.now(UTC))
+                wait = self.wake(datetime.now(UTC))
             except RedisError as error:
                 log.error("❌ Redis is away; trying again", error=str(error), seconds=RECONNECT)
-                is_registered, wait = False, RECONNECT  # it may come back empty
+                wait = RECONNECT
             on_wake()
             stop.wait(wait)
         with suppress(RedisError):  # its key lapses by itself
             self.connection.delete(self.key)
 
-    def heartbeat(self) -> None:
-        """Extend our key; write it again when it has lapsed, as after a restart of Redis."""
+    def wake(self, moment: datetime) -> float:
+        """Show that we live and enqueue what is due; returns the seconds to sleep.
+
+        Our key is missing at the start, and when Redis came back empty: then the table is put there first.
+        """
         if not self.connection.expire(self.key, HEARTBEAT + 10):
+            self.register(moment)
             self.connection.hset(self.key, "birth", time.time())
             self.connection.expire(self.key, HEARTBEAT + 10)
+        self.tick(moment)
+        return self.seconds_until_due(moment)

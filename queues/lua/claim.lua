@@ -9,7 +9,7 @@
 -- ARGV[5]  starts per second and queue, all workers together; 0 = no limit
 -- ARGV[6]  result entry for a quarantined job: its exception text, as RQ encodes it
 -- ARGV[7…] one fresh execution id per free slot
--- returns  {when the next thing is due or '', indexes of the queues that are over their limit,
+-- returns  {when the next thing is due or '', indexes of the queues to leave alone until then,
 --           ids of quarantined jobs, then per claimed job {queue index, job id, execution id, hash}}
 -- cost     idle: DEL and 3 EXISTS. Per claimed job: LPOP, HGETALL, HSET, 3 for its execution, 2 ZADD, SADD.
 
@@ -19,6 +19,7 @@ local free = #ARGV - 6
 local queues, due_at, limited, quarantined, claimed = (#KEYS - 3) / 5, math.huge, {}, {}, {}
 local WAITING, SCHEDULED, RUNNING, FAILED, RATE = 1, 2, 3, 4, 5
 local MOVED_AT_ONCE = 100 -- bounds the time of one call
+local LOOK_AGAIN = 2 -- seconds, while suspended: `rq resume` rings no bell
 
 local function key(queue, kind) return KEYS[3 + (queue - 1) * 5 + kind] end
 
@@ -139,9 +140,14 @@ end
 redis.call('DEL', KEYS[1])
 if any(SCHEDULED) then for queue = 1, queues do promote(queue) end end
 if any(RUNNING) then for queue = 1, queues do recover(queue) end end
-if free > 0 and any(WAITING) and redis.call('EXISTS', KEYS[3]) == 0 then
-  for queue = 1, queues do take(queue) end
-  if free == 0 and any(WAITING) then redis.call('RPUSH', KEYS[1], '1') end -- others may have a free slot
+if free > 0 and any(WAITING) then
+  if redis.call('EXISTS', KEYS[3]) == 1 then
+    for queue = 1, queues do limited[queue] = queue end
+    due_next(now + LOOK_AGAIN)
+  else
+    for queue = 1, queues do take(queue) end
+    if free == 0 and any(WAITING) then redis.call('RPUSH', KEYS[1], '1') end -- others may have a free slot
+  end
 end
 if #claimed > 0 then redis.call('EXPIRE', KEYS[2], lock + 120) end
 

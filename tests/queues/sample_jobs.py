@@ -52,3 +52,11 @@ def kill_own_worker() -> None:
 
 def noop(payload: str) -> None:
     """What benchmarks run."""
+
+
+def note_and_wait_for_file(what: str, path: str) -> None:
+    """Note the start, then block until the file is there, whatever becomes of Redis."""
+    note(what)
+    pause = threading.Event()
+    while not os.path.exists(path):  # noqa: PTH110 - nothing but a look
+        pause.wait(0.01)

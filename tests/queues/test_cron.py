@@ -139,3 +139,11 @@ def test_the_loop_ends_on_stop_and_shows_that_it_lives(table: tuple[CronEntry, .
     thread.join(5)
     assert not thread.is_alive()
     assert not redis().exists(cron.key)
+
+
+def test_the_schedule_is_rebuilt_when_redis_comes_back_empty(table: tuple[CronEntry, ...]) -> None:
+    cron = scheduler(*table)
+    cron.wake(NOON)
+    redis().flushall()
+    assert cron.wake(NOON) == 60
+    assert cron.names() == {"mail", "nightly"}
