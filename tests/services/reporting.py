@@ -57,6 +57,13 @@ def job_fails_and_process_dies() -> None:
     os._exit(3)
 
 
+def error_just_before_death() -> None:
+    """No time between the report and the end, in which it could be sent by chance."""
+    sentry.capture(RuntimeError("at the last moment"))
+    sentry.flush()
+    os._exit(3)
+
+
 def job_is_unreadable() -> None:
     """A job whose data is no JSON, as a foreign tool may leave it."""
     queue = Queue(QUEUE, connection=redis(), job_class=Job, serializer=JSONSerializer)

@@ -82,6 +82,12 @@ def test_a_process_that_ends_abruptly_sends_its_event_first(sink: SentrySink) ->
     assert only_event(sink)["tags"]["job_id"] == "doomed"
 
 
+def test_what_is_reported_at_the_last_moment_is_sent_too(sink: SentrySink) -> None:
+    assert run("error_just_before_death", sink.dsn).returncode == 3
+
+    assert only_event(sink)["exception"]["values"][-1]["value"] == "at the last moment"
+
+
 def test_a_failing_request_makes_one_event_without_its_contents(sink: SentrySink) -> None:
     process = run("request_fails", sink.dsn)
     assert process.returncode == 0, process.stderr
