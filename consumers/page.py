@@ -12,6 +12,8 @@ from models.contact import Contact
 from models.visitor_event import VisitorEvent
 from schemas.page import PageViewed
 
+SHOWN = 200  # characters of a path in a title; the details hold the whole address
+
 
 @reacts_to(PageViewed)
 def log_page_view(event: PageViewed, delivery: Delivery) -> None:
@@ -24,7 +26,7 @@ def log_page_view(event: PageViewed, delivery: Delivery) -> None:
         workspace_id=event.workspace_id,
         contact_id=str(contact_id),
         kind="page_viewed",
-        title=f"Viewed {urlsplit(event.url).path or '/'}",
+        title=f"Viewed {(urlsplit(event.url).path or '/')[:SHOWN]}",
         happened_at=min(event.viewed_at, delivery.accepted_at),  # the visitor's clock may be fast
         details={"url": event.url},
     )

@@ -75,7 +75,7 @@ def _form(form_id: str) -> Form:
 
 def _checked(form: Form, values: dict[str, Any]) -> str | None:
     """The e-mail address of a submission that holds what its form requires; None when it asks for none."""
-    missing = form.missing({name for name, value in values.items() if value not in (None, "", [])})
+    missing = form.missing({name for name, value in values.items() if not _is_blank(value)})
     if missing:
         raise UnprocessableEntity("; ".join(f"fields.{name}: is required" for name in missing))
     name = form_fields.email_field(values)
@@ -85,6 +85,10 @@ def _checked(form: Form, values: dict[str, Any]) -> str | None:
         return EMAIL.validate_python(values[name])
     except ValidationError:
         raise UnprocessableEntity(f"fields.{errors.shown(name)}: must be an e-mail address") from None
+
+
+def _is_blank(value: Any) -> bool:
+    return value in (None, []) or (isinstance(value, str) and not value.strip())
 
 
 def _keys(given: Submission, now: datetime) -> list[str]:

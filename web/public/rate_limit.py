@@ -8,6 +8,7 @@ from __future__ import annotations
 import ipaddress
 import math
 import time
+from collections.abc import Callable
 
 import structlog
 from limits import RateLimitItem
@@ -39,24 +40,24 @@ def counted_as(address: str | None) -> str:
 class RateLimiter:
     """A sliding window per address and kind of request."""
 
-    def __init__(self, limit: RateLimitItem) -> None:
-        self._limit = limit
+    def __init__(self, limit: RateLimitItem, clock: Callable[[], float] = time.monotonic) -> None:
+        self._limit, self._clock = limit, clock
         # The pool is that of the process' client; the URL only names the kind of store.
         pool = connection.redis().connection_pool
         storage = RedisStorage("redis://", connection_pool=pool, key_prefix="clianta:requests")
         self._shared = SlidingWindowCounterRateLimiter(storage)
         self._local = SlidingWindowCounterRateLimiter(MemoryStorage())
-        self._redis_again_at = 0.0  # monotonic seconds
+        self._redis_again_at = -math.inf  # by the clock, in seconds
 
     def hit(self, address: str | None, kind: str) -> None:
         """Count one request. Raises `TooManyRequests`, saying when to come back."""
         key = (kind, counted_as(address))
-        if time.monotonic() >= self._redis_again_at:
+        if self._clock() >= self._redis_again_at:
             try:
                 self._count(self._shared, key)
                 return
             except connection.RedisError as error:
-                self._redis_again_at = time.monotonic() + REDIS_PAUSE
+                self._redis_again_at = self._clock() + REDIS_PAUSE
                 log.warning("⏸️  Redis is away: requests are counted per process", error=type(error).__name__)
         self._count(self._local, key)
 

@@ -1,0 +1,116 @@
+"""Contacts: created once per e-mail, updated without being loaded."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from bson import ObjectId
+
+from models.contact import Contact
+
+pytestmark = pytest.mark.usefixtures("clean_store")
+WORKSPACE = ObjectId()
+
+
+def upsert(fields: dict[str, Any], **options: Any) -> Contact:
+    return Contact.upsert(WORKSPACE, "grace@navy.test", fields, **options)[0]
+
+
+def test_an_email_is_one_contact_in_its_workspace_however_it_is_written() -> None:
+    first, is_new = Contact.upsert(WORKSPACE, " Grace@Navy.TEST ", {})
+    second, is_new_again = Contact.upsert(WORKSPACE, "grace@navy.test", {})
+    other, is_new_elsewhere = Contact.upsert(ObjectId(), "grace@navy.test", {})
+    assert (first.id, is_new, is_new_again, is_new_elsewhere) == (second.id, True, False, True)
+    assert other.id != first.id
+
+
+def test_eight_callers_at_once_create_one_contact_and_one_of_them_did() -> None:
+    def create(number: int) -> tuple[ObjectId, bool]:
+        contact, is_new = Contact.upsert(
+            WORKSPACE, "grace@navy.test", {"phone": str(number)}, announce_as="api"
+        )
+        return contact.id, is_new
+
+    with ThreadPoolExecutor(8) as pool:
+        made = list(pool.map(create, range(8)))
+    assert len({contact_id for contact_id, _ in made}) == 1
+    assert [is_new for _, is_new in made].count(True) == 1
+    assert "created:api" in Contact.objects.get().unannounced
+
+
+def test_none_is_not_given_and_changes_nothing() -> None:
+    upsert({"first_name": "Grace"})
+    assert upsert({"first_name": None, "company": None}).first_name == "Grace"
+
+
+def test_without_overwrite_only_empty_fields_are_filled() -> None:
+    upsert({"first_name": "Grace", "custom_fields": {"plan": "team"}, "tags": ["a"]})
+    fields = {"first_name": "G", "company": "Navy", "custom_fields": {"plan": "x", "size": 2}, "tags": ["b"]}
+    contact = upsert(fields, overwrite=False)
+    assert (contact.first_name, contact.company, contact.tags) == ("Grace", "Navy", ["a", "b"])
+    assert contact.custom_fields == {"plan": "team", "size": 2}
+
+
+def test_with_overwrite_what_is_given_wins_and_tags_and_other_custom_fields_stay() -> None:
+    upsert({"first_name": "Grace", "custom_fields": {"plan": "team", "size": 2}, "tags": ["a", "b"]})
+    contact = upsert({"first_name": "G", "custom_fields": {"plan": "x"}, "tags": ["b", "c"]})
+    assert (contact.first_name, contact.tags) == ("G", ["a", "b", "c"])
+    assert contact.custom_fields == {"plan": "x", "size": 2}
+
+
+@pytest.mark.parametrize("overwrite", [True, False])
+def test_what_changes_nothing_leaves_the_contact_as_it_is(overwrite: bool) -> None:
+    fields = {"first_name": "Grace", "tags": ["a", "b"], "custom_fields": {"plan": {"a": 1}, "size": 2}}
+    upsert(fields, announce_as="api").announced()
+    before = Contact.objects.get().to_mongo()
+    upsert(fields | {"tags": ["b"], "custom_fields": {"size": 2}}, overwrite=overwrite, announce_as="api")
+    after = Contact.objects.get()
+    assert after.to_mongo() == before
+    assert not after.unannounced
+
+
+def test_a_change_moves_updated_at() -> None:
+    contact = upsert({"first_name": "Grace"})
+    Contact.objects.update(set__updated_at=datetime(2020, 1, 1, tzinfo=UTC))
+    assert upsert({"first_name": "G"}).updated_at >= contact.updated_at
+
+
+def test_what_is_to_be_announced_is_noted_until_it_is() -> None:
+    new = upsert({"first_name": "Grace"}, announce_as="form")
+    assert (new.unannounced, new.source) == (["created:form"], "form")
+    new.announced()
+    assert not Contact.objects.get().unannounced
+
+    changed = upsert({"first_name": "G", "company": "Navy", "phone": None}, announce_as="api")
+    assert sorted(changed.unannounced) == ["company", "first_name"]
+    filled = upsert({"first_name": "Other", "phone": "1"}, overwrite=False, announce_as="api")
+    assert sorted(filled.unannounced) == ["company", "first_name", "phone"]
+
+
+def test_news_that_came_since_is_not_cleared() -> None:
+    earlier = upsert({"first_name": "Grace"}, announce_as="api")
+    upsert({"company": "Navy"}, announce_as="api")
+    earlier.announced()
+    assert sorted(Contact.objects.get().unannounced) == ["company", "created:api"]
+
+
+def test_without_announcement_nothing_is_noted() -> None:
+    upsert({"first_name": "Grace"})
+    assert not upsert({"first_name": "G"}).unannounced
+
+
+def test_a_contact_that_has_an_owner_keeps_it() -> None:
+    contact, first, second = upsert({}), ObjectId(), ObjectId()
+    assert contact.assign(first)
+    assert not contact.assign(second)
+    assert Contact.objects.get().assigned_to == first
+
+
+def test_the_last_activity_only_moves_forward() -> None:
+    contact, noon = upsert({}), datetime(2026, 1, 31, 12, tzinfo=UTC)
+    for at in (noon, noon - timedelta(hours=1)):
+        Contact.touch([contact.id], at)
+    assert Contact.objects.get().last_activity_at == noon
