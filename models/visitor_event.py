@@ -44,7 +44,7 @@ class VisitorEvent(Document):
         "collection": "visitor_events",
         "auto_create_index": False,
         "indexes": [
-            ["workspace_id", "visitor_id"],
+            ["workspace_id", "visitor_id", "contact_id"],  # in full what `link_visitor` asks for
             {
                 "fields": ["contact_id", "-happened_at"],
                 "partialFilterExpression": {"contact_id": {"$exists": True}},

@@ -25,11 +25,15 @@ def read_object() -> dict[str, Any]:
 
 
 def _text() -> str:
+    limit = current_app.config["MAX_CONTENT_LENGTH"]
+    too_large = RequestEntityTooLarge(f"body: must not be larger than {limit} bytes")
     try:
-        return request.get_data().decode()
+        data = request.get_data()
+        if request.content_length is None and len(data) >= limit:  # chunked: cut off there, silently
+            raise too_large
+        return data.decode()
     except RequestEntityTooLarge:
-        limit = current_app.config["MAX_CONTENT_LENGTH"]
-        raise RequestEntityTooLarge(f"body: must not be larger than {limit} bytes") from None
+        raise too_large from None
     except UnicodeDecodeError:
         raise BadRequest("body: must be UTF-8") from None
 

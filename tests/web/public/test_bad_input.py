@@ -6,6 +6,7 @@ import json
 import socket
 import threading
 from collections.abc import Iterator
+from io import BytesIO
 from itertools import count
 from typing import Any
 
@@ -28,7 +29,7 @@ ROUTES = [TRACK, IDENTIFY, CONTACTS, FORM]
 every_route = pytest.mark.parametrize("route", ROUTES)
 
 
-def post(api: Api, route: str, data: bytes | str, **options: Any) -> TestResponse:
+def post(api: Api, route: str, data: bytes | str | None, **options: Any) -> TestResponse:
     options = {"content_type": "application/json"} | options
     return api.client.post(api.submit_path if route == FORM else route, data=data, **options)
 
@@ -90,6 +91,17 @@ def test_ten_megabytes_are_a_413(api: Api, route: str) -> None:
     limit = config.settings().max_body_bytes
     assert answer.status_code == 413
     assert answer.json == {"success": False, "message": f"body: must not be larger than {limit} bytes"}
+
+
+@every_route
+def test_ten_megabytes_of_unannounced_length_are_a_413_and_are_not_read_to_the_end(
+    api: Api, route: str
+) -> None:
+    stream = BytesIO(b'{"events": 1}' + b" " * 10_000_000)
+    terminated = {"wsgi.input_terminated": True}  # as the real server marks chunked bodies
+    answer = post(api, route, None, input_stream=stream, environ_overrides=terminated)
+    assert answer.status_code == 413
+    assert stream.tell() <= config.settings().max_body_bytes
 
 
 @pytest.fixture
