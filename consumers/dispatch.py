@@ -12,6 +12,7 @@ from functools import cache
 from typing import Any
 
 import structlog
+from bson import ObjectId
 from pydantic import ValidationError
 from rq.timeouts import JobTimeoutException
 
@@ -20,6 +21,7 @@ from consumers.failures import Failures
 from consumers.registry import Delivery, reactions
 from models.event import EventRecord
 from models.store import object_id
+from queues.job import is_last_try
 from schemas.event import Event, decode
 
 log = structlog.get_logger()
@@ -45,6 +47,15 @@ def load_reactions() -> None:
 def handle(event_id: str, event: dict[str, Any]) -> None:
     """Run what is left to do for one event. Raises `BadEvent` or `ReactionsFailed`."""
     load_reactions()
+    try:
+        _react(event_id, event)
+    except Exception as error:
+        if is_last_try(error) and ObjectId.is_valid(event_id):
+            EventRecord.mark_failed(ObjectId(event_id), f"{type(error).__name__}: {error}")
+        raise
+
+
+def _react(event_id: str, event: dict[str, Any]) -> None:
     fact = _decode(event_id, event)
     record = EventRecord.objects(id=object_id(event_id)).first()
     if record is None:

@@ -26,11 +26,12 @@ class EventRecord(Document):
     payload = DictField()
     correlation_id = StringField(required=True)
     causation_id = StringField()
-    status = StringField(choices=("pending", "queued", "done"), default="pending")
+    status = StringField(choices=("pending", "queued", "done", "failed"), default="pending")
     reactions = DictField()  # reaction name -> when it was done
     accepted_at = DateTimeField(default=now)
     queued_at = DateTimeField()  # when its job was last known to be in Redis
     done_at = DateTimeField()
+    error = StringField()  # of a failed one: why its job is a dead letter
 
     meta = {
         "collection": "events",
@@ -62,7 +63,9 @@ class EventRecord(Document):
     @classmethod
     def mark_queued(cls, ids: Iterable[ObjectId]) -> None:
         """Their jobs are in Redis at this moment."""
-        cls.objects(id__in=list(ids), status__ne="done").update(set__status="queued", set__queued_at=now())
+        cls.objects(id__in=list(ids), status__in=["pending", "queued"]).update(
+            set__status="queued", set__queued_at=now()
+        )
 
     @classmethod
     def pending(cls, before: datetime, limit: int) -> list[EventRecord]:
@@ -80,7 +83,14 @@ class EventRecord(Document):
         EventRecord.objects(id=self.id).update_one(**{f"set__reactions__{name}": now()})
 
     def mark_done(self) -> None:
-        EventRecord.objects(id=self.id, status__ne="done").update_one(set__status="done", set__done_at=now())
+        EventRecord.objects(id=self.id, status__ne="done").update_one(
+            set__status="done", set__done_at=now(), unset__error=True
+        )
+
+    @classmethod
+    def mark_failed(cls, event_id: ObjectId, error: str) -> None:
+        """Its job is a dead letter now: only a person brings it back, and the relay leaves it alone."""
+        cls.objects(id=event_id, status__ne="done").update_one(set__status="failed", set__error=error)
 
     def envelope(self) -> dict[str, Any]:
         """What travels on the queue: plain JSON."""

@@ -11,6 +11,7 @@ from typing import Any
 import structlog
 from redis import Redis
 from rq.job import Job as RqJob
+from rq.job import get_current_job
 from rq.queue import Queue
 from rq.registry import ScheduledJobRegistry
 from rq.serializers import JSONSerializer
@@ -62,6 +63,12 @@ class Job(RqJob):
         # RQ leaves a dead letter without retries: requeued, by whatever tool, it would not be tried again.
         self.retries_left = len(self.retry_intervals or ())
         super()._handle_failure(*args, **kwargs)
+
+
+def is_last_try(error: BaseException) -> bool:
+    """Whether the job that runs on this thread becomes a dead letter with this error."""
+    job = get_current_job()
+    return job is not None and (not job.retries_left or bool(getattr(error, "permanent", False)))
 
 
 def _ms_since(started: float) -> float:

@@ -12,12 +12,14 @@ import signal
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import UTC, datetime
 from types import FrameType
 from typing import Any
 
 import structlog
 from redis import Redis, RedisError
+from rq.exceptions import AbandonedJobError, NoSuchJobError
 from rq.executions import Execution
 from rq.job import Job as RqJob
 from rq.queue import Queue
@@ -94,7 +96,7 @@ class Worker(BaseWorker):
         self._heartbeat_when_due()
         result = claim.claim(self.connection, self.name, self._slots.free, datetime.now(UTC))
         for job_id in result.quarantined:
-            log.error("☠️  job quarantined: its worker died twice", job_id=job_id)
+            self._report_quarantined(job_id)
         for claimed in result.claimed:
             self._slots.take(claimed)
             self._threads.submit(self._run_until_nothing_is_left, claimed)
@@ -103,6 +105,13 @@ class Worker(BaseWorker):
         elif not result.claimed:
             unlimited = [name for name in BY_PRIORITY if name not in result.limited]
             self._doorbell.wait(unlimited, self._seconds_to_wait(result.due_at))
+
+    def _report_quarantined(self, job_id: str) -> None:
+        """To the log and, through RQ's exception handlers, to whoever watches failures."""
+        log.error("☠️  job quarantined: its worker died twice", job_id=job_id)
+        with suppress(NoSuchJobError):
+            job = Job.fetch(job_id, connection=self.connection)
+            self.handle_exception(job, AbandonedJobError, AbandonedJobError(claim.STALLED), None)
 
     def _seconds_to_wait(self, due_at: float | None) -> float:
         longest = DRAIN_DELAY if self._slots.are_all_free else HEARTBEAT

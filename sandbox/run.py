@@ -10,6 +10,7 @@ import argparse
 import fcntl
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -40,6 +41,7 @@ READY = """
     Health       {url}/readyz
     Workspace    {workspace}
     Mailbox      {mailbox}: mail to it by SMTP on port {smtp_port}
+    Commands     in another terminal: . {var}/env, then flask queues, flask contacts show EMAIL, …
 
   Ctrl-C stops everything. Data is kept in {var}/.
 """
@@ -86,6 +88,7 @@ def _start_everything(port: int, var: Path, running: ExitStack) -> None:
     mail = mail_server.server(var / "mail", imap_port, smtp_port, demo_mail.USERS)
     _start("mail server", mail, running)
     workspace = _load_demo(environment, imap_port, smtp_port)
+    _write_environment(var / "env", environment)
     processes = _start_processes(environment, running)
     _wait_until_ready(port, processes)
     _run(
@@ -133,6 +136,14 @@ def _load_demo(environment: dict[str, str], imap_port: int, smtp_port: int) -> s
     return str(json.loads(output)["workspace_id"])
 
 
+def _write_environment(file: Path, environment: dict[str, str]) -> None:
+    """For `. var/env` in another terminal: then `flask` and `rq` are found and talk to this run."""
+    chosen = ["DEMO", "REDIS_URL", "MONGODB_URI", "PORT"]
+    lines = [f"export {name}={shlex.quote(environment[name])}" for name in chosen if name in environment]
+    file.write_text("\n".join([*lines, f'export PATH={shlex.quote(str(BIN))}:"$PATH"', ""]))
+    file.chmod(0o600)  # a given REDIS_URL may hold a password
+
+
 def _run(command: list[str], environment: dict[str, str]) -> str:
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
@@ -143,7 +154,7 @@ def _run(command: list[str], environment: dict[str, str]) -> str:
 def _start_processes(environment: dict[str, str], running: ExitStack) -> subprocess.Popen[bytes]:
     """web, worker and scheduler as the Procfile says, under honcho, in a session of their own."""
     say("Starting web, worker and scheduler …")
-    command = [str(BIN / "honcho"), "start", "web", "worker", "scheduler"]
+    command = [str(BIN / "honcho"), "start", "-e", os.devnull, "web", "worker", "scheduler"]
     environment["PATH"] = f"{BIN}{os.pathsep}{environment.get('PATH', '')}"
     processes = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, start_new_session=True)
     running.callback(_stop, processes)

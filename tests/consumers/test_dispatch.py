@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from bson import ObjectId
 from rq import Queue
+from rq.registry import FailedJobRegistry
 from rq.timeouts import JobTimeoutException
 
 from consumers import dispatch, registry
 from consumers.registry import Delivery, reacts_to
+from models import store
 from models.event import EventRecord
-from publishers import events
+from publishers import events, relay
+from queues import dead_letters
 from queues.connection import redis
 from queues.enqueue import NewJob, enqueue
 from queues.job import Job
@@ -224,3 +228,30 @@ def test_an_unknown_event_is_a_dead_letter_at_once_that_says_why(run_jobs: Calla
     result = job.latest_result()
     assert result is not None
     assert "event 'contact.created' version 7 is unknown here (known versions: [1])" in str(result.exc_string)
+
+
+def test_the_ledger_says_why_an_event_failed_and_that_it_was_done_later(
+    reactions: Reactions, run_jobs: Callable[[], int]
+) -> None:
+    reactions.failing["second"] = Hopeless("no way")
+    record = publish()
+    run_jobs()
+    assert record.reload().status == "failed"
+    assert "ReactionsFailed" in record.error
+
+    reactions.failing.clear()
+    FailedJobRegistry("crm-events", connection=redis(), job_class=Job).requeue(f"event-{record.id}")
+    run_jobs()
+    assert record.reload().status == "done"
+    assert record.error is None
+
+
+def test_a_failed_event_whose_dead_letter_was_purged_does_not_come_back(
+    reactions: Reactions, run_jobs: Callable[[], int]
+) -> None:
+    reactions.failing["second"] = Hopeless("no way")
+    record = publish()
+    run_jobs()
+    assert sum(moved.done for moved in dead_letters.purge_all("crm-events")) == 1
+    EventRecord.objects(id=record.id).update(set__queued_at=store.now() - timedelta(days=2))
+    assert relay.relay() == 0

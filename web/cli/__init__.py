@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from flask import Flask
 
-from web.cli import cron, db, demo, dlq, env, events, jobs, queues
+from web.cli import contacts, cron, db, demo, dlq, env, events, jobs, queues
 
 
 def init_app(app: Flask) -> None:
     """Register the commands."""
     for command in (
+        contacts.commands,
         cron.commands,
         db.commands,
         demo.commands,

@@ -54,6 +54,7 @@ def _facts(record: EventRecord) -> dict[str, Any]:
         "type": record.type,
         "version": record.version,
         "status": record.status,
+        "error": record.error,
         "workspace_id": str(record.workspace_id),
         "correlation_id": record.correlation_id,
         "causation_id": record.causation_id,

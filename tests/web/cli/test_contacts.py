@@ -1,0 +1,33 @@
+"""flask contacts …"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from models.contact import Contact
+from models.workspace import Member, Workspace
+from publishers import events
+from schemas.contact import ContactCreated
+from tests.web.cli.conftest import Flask_
+
+
+def test_a_contact_is_shown_with_score_owner_and_timeline(
+    flask: Flask_, flask_json: Callable[..., Any], run_jobs: Callable[[], int]
+) -> None:
+    workspace = Workspace(name="Acme", members=[Member(name="Ada", email="ada@acme.test")]).save()
+    contact, _ = Contact.upsert(workspace.id, "grace@navy.test", {"first_name": "Grace"})
+    events.publish(
+        ContactCreated(workspace_id=str(workspace.id), contact_id=str(contact.id), source="manual")
+    )
+    run_jobs()
+    (shown,) = flask_json("contacts", "show", "Grace@navy.test")
+    assert (shown["owner"], shown["lead_grade"], shown["workspace"]) == ("Ada", "D", "Acme")
+    assert [entry["kind"] for entry in shown["timeline"]] == ["contact_created"]
+    assert "Contact created (manual)" in flask("contacts", "show", "grace@navy.test").output
+
+
+def test_an_unknown_e_mail_is_named(flask: Flask_) -> None:
+    result = flask("contacts", "show", "nobody@navy.test")
+    assert result.exit_code == 1
+    assert "no workspace has a contact with the e-mail nobody@navy.test" in result.output
