@@ -16,7 +16,7 @@ from rq.utils import utcformat
 import config
 from queues import keys
 from queues.job import Job
-from queues.names import BY_PRIORITY
+from queues.names import BY_PRIORITY, QUEUES
 from queues.scripts import Call, run
 
 LOCK = 60  # seconds without a heartbeat after which a running job counts as stalled
@@ -36,7 +36,7 @@ class Claimed:
 class Claim:
     claimed: list[Claimed]
     due_at: float | None  # Unix time of the next retry, stall or allowed start; None: nothing is known
-    limited: list[str]  # queues to leave alone until then: over their rate, or suspended
+    limited: list[str]  # queues to leave alone until then: limited, paused or suspended
     quarantined: list[str]  # ids of jobs that stalled a second time and are dead letters now
 
 
@@ -53,6 +53,7 @@ def call(worker_name: str, slots: int, now: datetime) -> Call:
             keys.DOORBELL,
             WORKER_EXECUTIONS_KEY_TEMPLATE.format(worker_name),
             keys.SUSPENDED,
+            keys.PAUSED,
             *(key for name in BY_PRIORITY for key in keys.of_queue(name)),
         ],
         args=[
@@ -60,11 +61,18 @@ def call(worker_name: str, slots: int, now: datetime) -> Call:
             utcformat(now),
             worker_name,
             LOCK,
-            config.settings().queue_max_jobs_per_second,
             _STALLED_RESULT,
+            *(limit for name in BY_PRIORITY for limit in _limits(name)),
             *(uuid4().hex for _ in range(slots)),
         ],
     )
+
+
+def _limits(name: str) -> tuple[str, float, int]:
+    per_second = QUEUES[name].max_per_second
+    if per_second is None:
+        per_second = config.settings().queue_max_jobs_per_second
+    return name, per_second, QUEUES[name].max_running
 
 
 def answer(connection: Redis, worker_name: str, reply: list[Any]) -> Claim:

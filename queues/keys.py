@@ -1,4 +1,4 @@
-"""The keys in Redis that the scripts touch. Three are ours; all else stands in RQ's own keys."""
+"""The keys in Redis that the scripts touch. Those of clianta: are ours; all else stands in RQ's own keys."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from rq.suspension import WORKERS_SUSPENDED
 
 DOORBELL = "clianta:doorbell"  # list: idle workers wait on it
 RATE_PREFIX = "clianta:rate:"  # string per queue: when its next start is due
+PAUSED = "clianta:paused"  # hash: queue name -> who paused it, when and why
 LAST_TRIM = "clianta:trimmed"  # string: lapses when the next trim is due
 ALL_QUEUES: str = Queue.redis_queues_keys  # RQ's set of all queue keys
 SUSPENDED: str = WORKERS_SUSPENDED

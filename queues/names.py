@@ -19,6 +19,8 @@ class QueueOptions:
     priority: Priority
     timeout: int = 180  # seconds a job may run
     retry_waits: tuple[int, ...] = (1, 5, 30)  # seconds before each retry; then it is a dead letter
+    max_per_second: float | None = None  # starts, all workers together; None: QUEUE_MAX_JOBS_PER_SECOND
+    max_running: int = 0  # jobs at once, all workers together; 0 = no limit
 
 
 CRM_EVENTS = "crm-events"

@@ -3,25 +3,28 @@
 -- KEYS[1]  doorbell
 -- KEYS[2]  the worker's set of executions
 -- KEYS[3]  rq:suspended: nothing is taken while it exists (`rq suspend`)
--- KEYS[4…] per queue, in order of priority: waiting list, rq:scheduled:, rq:wip:, rq:failed:, clianta:rate:
+-- KEYS[4]  hash of the paused queues: nothing is taken from them
+-- KEYS[5…] per queue, in order of priority: waiting list, rq:scheduled:, rq:wip:, rq:failed:, clianta:rate:
 -- ARGV[1]  now, Unix time         ARGV[2]  now, as RQ writes times
 -- ARGV[3]  worker's name          ARGV[4]  lock: seconds until a silent job counts as stalled
--- ARGV[5]  starts per second and queue, all workers together; 0 = no limit
--- ARGV[6]  result entry for a quarantined job: its exception text, as RQ encodes it
--- ARGV[7…] one fresh execution id per free slot
+-- ARGV[5]  result entry for a quarantined job: its exception text, as RQ encodes it
+-- ARGV[6…] per queue: its name, its starts per second and its running jobs at most, all workers together;
+--          0 = no limit; then one fresh execution id per free slot
 -- returns  {when the next thing is due or '', indexes of the queues to leave alone until then,
 --           ids of quarantined jobs, then per claimed job {queue index, job id, execution id, hash}}
--- cost     idle: DEL and 3 EXISTS. Per claimed job: LPOP, HGETALL, HSET, 3 for its execution, 2 ZADD, SADD.
+-- cost     idle: DEL and 3 EXISTS. With jobs waiting EXISTS and HKEYS; per limited queue GET, SET or ZCARD. Per claimed job: LPOP, HGETALL, HSET, 3 for its execution, 2 ZADD, SADD.
 
 local now, now_text, worker, lock = tonumber(ARGV[1]), ARGV[2], ARGV[3], tonumber(ARGV[4])
-local per_second, quarantine_text = tonumber(ARGV[5]), ARGV[6]
-local free = #ARGV - 6
-local queues, due_at, limited, quarantined, claimed = (#KEYS - 3) / 5, math.huge, {}, {}, {}
+local quarantine_text = ARGV[5]
+local queues, due_at, limited, quarantined, claimed = (#KEYS - 4) / 5, math.huge, {}, {}, {}
+local free = #ARGV - 5 - 3 * queues
 local WAITING, SCHEDULED, RUNNING, FAILED, RATE = 1, 2, 3, 4, 5
 local MOVED_AT_ONCE = 100 -- bounds the time of one call
 local LOOK_AGAIN = 2 -- seconds, while suspended: `rq resume` rings no bell
 
-local function key(queue, kind) return KEYS[3 + (queue - 1) * 5 + kind] end
+local function key(queue, kind) return KEYS[4 + (queue - 1) * 5 + kind] end
+
+local function option(queue, place) return ARGV[5 + (queue - 1) * 3 + place] end
 
 local function any(kind)
   local names = {}
@@ -88,8 +91,7 @@ local function recover(queue)
 end
 
 -- Starts are spaced by a theoretical arrival time (GCRA): up to one second's worth may come at once.
-local function starts_allowed(queue)
-  if per_second == 0 then return free, 0 end
+local function starts_allowed(queue, per_second)
   local gap = 1 / per_second
   local burst = math.max(1, per_second) - 1
   local arrival = math.max(now, tonumber(redis.call('GET', key(queue, RATE)) or '0'))
@@ -101,7 +103,7 @@ local function start(queue, job)
   local hash = 'rq:job:' .. job
   local fields = redis.call('HGETALL', hash)
   if #fields == 0 then return false end -- deleted in the meantime
-  local execution = ARGV[6 + free]
+  local execution = ARGV[#ARGV - free + 1]
   local member = job .. ':' .. execution
   redis.call('HSET', hash, 'status', 'started', 'started_at', now_text, 'last_heartbeat', now_text, 'worker_name', worker)
   redis.call('PERSIST', hash)
@@ -117,23 +119,48 @@ local function start(queue, job)
   return true
 end
 
-local function take(queue)
-  local allowed, arrival = starts_allowed(queue)
+local function start_up_to(queue, most)
   local started = 0
-  while free > 0 and started < allowed do
+  while free > 0 and started < most do
     local job = redis.call('LPOP', key(queue, WAITING))
     if not job then break end
     if start(queue, job) then started = started + 1 end
   end
-  if per_second == 0 then return end
+  return started
+end
+
+local function take_at_rate(queue, most, per_second)
+  local allowed, arrival = starts_allowed(queue, per_second)
+  local started = start_up_to(queue, math.min(most, allowed))
   if started > 0 then
     arrival = arrival + started / per_second
     redis.call('SET', key(queue, RATE), string.format('%.6f', arrival), 'PX', math.ceil((arrival - now) * 1000) + 1000)
   end
-  if free > 0 and started >= allowed and redis.call('EXISTS', key(queue, WAITING)) == 1 then
-    limited[#limited + 1] = queue
-    due_next(arrival - (math.max(1, per_second) - 1) / per_second)
+  if started == allowed then due_next(arrival - (math.max(1, per_second) - 1) / per_second) end
+  return started
+end
+
+local function take(queue)
+  local per_second, cap = tonumber(option(queue, 2)), tonumber(option(queue, 3))
+  local most = free
+  if cap > 0 then most = math.max(0, math.min(free, cap - redis.call('ZCARD', key(queue, RUNNING)))) end
+  if per_second > 0 then take_at_rate(queue, most, per_second) else start_up_to(queue, most) end
+  -- What is left although there are free slots must wait: for its time, or for a running job to end.
+  if free > 0 and redis.call('EXISTS', key(queue, WAITING)) == 1 then limited[#limited + 1] = queue end
+end
+
+local function paused_queues()
+  local names = {}
+  for _, name in ipairs(redis.call('HKEYS', KEYS[4])) do names[name] = true end
+  return names
+end
+
+local function take_from_all()
+  local paused = paused_queues()
+  for queue = 1, queues do
+    if paused[option(queue, 1)] then limited[#limited + 1] = queue else take(queue) end
   end
+  if free == 0 and any(WAITING) then redis.call('RPUSH', KEYS[1], '1') end -- others may have a free slot
 end
 
 -- A script that has written once may write on when Redis is full, so this DEL also lets workers go on then.
@@ -145,8 +172,7 @@ if free > 0 and any(WAITING) then
     for queue = 1, queues do limited[queue] = queue end
     due_next(now + LOOK_AGAIN)
   else
-    for queue = 1, queues do take(queue) end
-    if free == 0 and any(WAITING) then redis.call('RPUSH', KEYS[1], '1') end -- others may have a free slot
+    take_from_all()
   end
 end
 if #claimed > 0 then redis.call('EXPIRE', KEYS[2], lock + 120) end

@@ -1,0 +1,41 @@
+"""Pause a queue: its jobs wait, running ones end, new ones are accepted. Known to all workers at once."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+
+from queues import keys
+from queues.connection import redis
+from queues.names import options
+
+
+@dataclass(frozen=True)
+class Pause:
+    """Who paused a queue, when (ISO 8601, UTC) and why."""
+
+    by: str
+    at: str
+    reason: str
+
+
+def pause(queue: str, *, by: str, reason: str) -> bool:
+    """Pause it; False when it was paused already, which is left as it is. Raises `UnknownQueue`."""
+    entry = Pause(by, datetime.now(UTC).isoformat(timespec="seconds"), reason)
+    return bool(redis().hsetnx(keys.PAUSED, options(queue).name, json.dumps(asdict(entry))))
+
+
+def resume(queue: str) -> bool:
+    """Let it go on, at once; False when it was not paused. Raises `UnknownQueue`."""
+    with redis().pipeline() as pipeline:
+        pipeline.hdel(keys.PAUSED, options(queue).name)
+        pipeline.rpush(keys.DOORBELL, "1")
+        was_paused, _ = pipeline.execute()
+    return bool(was_paused)
+
+
+def paused() -> dict[str, Pause]:
+    """The paused queues by name."""
+    stored = redis().hgetall(keys.PAUSED)
+    return {name.decode(): Pause(**json.loads(entry)) for name, entry in stored.items()}  # type: ignore[union-attr]
