@@ -1,9 +1,14 @@
-"""One worker process: `python worker.py`. SIGTERM lets running jobs end, then hands back the rest."""
+"""One worker: `python worker.py`. SIGTERM lets running jobs end, then hands back the rest.
+
+With WORKER_PROCESSES above 1, or a limit after which a process is renewed, it is the parent of `--one`
+processes, which it keeps running.
+"""
 
 from __future__ import annotations
 
 import argparse
 import os
+import sys
 import time
 
 import structlog
@@ -13,6 +18,7 @@ from consumers import dispatch
 from models import store
 from queues import register
 from queues.connection import RedisError, connect
+from queues.supervisor import Supervisor
 from queues.worker import RECONNECT, Worker
 from services import logs, sentry
 
@@ -20,9 +26,19 @@ log = structlog.get_logger()
 
 
 def main() -> None:
-    argparse.ArgumentParser(description=__doc__).parse_args()
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--one", action="store_true", help="be one process, whatever WORKER_PROCESSES says")
     settings = config.settings()
     logs.configure(settings.log_format, settings.log_level)
+    is_alone = settings.worker_processes == 1 and not (settings.worker_max_jobs or settings.worker_max_mb)
+    if parser.parse_args().one or is_alone:
+        run_one(settings)
+    else:
+        Supervisor([sys.executable, __file__, "--one"], settings.worker_processes).run()
+
+
+def run_one(settings: config.Settings) -> None:
+    """Be one worker process until SIGTERM."""
     sentry.init(settings.sentry_project, settings.sentry_environment)
     store.connect(settings.mongodb_uri.get_secret_value())
     dispatch.load_reactions()  # now, so that no first job pays for the imports
@@ -38,10 +54,13 @@ def _start(settings: config.Settings) -> Worker:
     while True:
         try:
             register.register_queues(connection)
-            return Worker(connection, concurrency=settings.queue_concurrency, grace=settings.shutdown_grace)
+            worker = Worker(connection, concurrency=settings.queue_concurrency, grace=settings.shutdown_grace)
         except RedisError as error:
             log.error("❌ Redis is away; trying again", error=str(error), seconds=RECONNECT)
             time.sleep(RECONNECT)
+        else:
+            worker.limits = (settings.worker_max_jobs, settings.worker_max_mb)
+            return worker
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ A stock `rq worker --job-class queues.job.Job` and `rq requeue --job-class queue
 
 from __future__ import annotations
 
+import random
 import time
 from typing import Any
 
@@ -18,6 +19,7 @@ from rq.serializers import JSONSerializer
 
 log = structlog.get_logger()
 
+JITTER = (0.8, 1.2)  # so that jobs that failed together do not come back together
 LOGGED_META = ("event_id", "correlation_id", "workspace_id")
 
 
@@ -54,7 +56,7 @@ class Job(RqJob):
         interval = self.get_retry_interval()
         super().retry(queue, pipeline)
         if interval:
-            seconds = max(interval, self.retry_after)
+            seconds = max(interval * random.uniform(*JITTER), self.retry_after)
             pipeline.zadd(
                 ScheduledJobRegistry.key_template.format(self.origin), {self.id: time.time() + seconds}
             )

@@ -15,6 +15,7 @@ class Slots:
         self._running: dict[str, Claimed] = {}  # by execution id
         self._change = threading.Condition()
         self._is_interrupted = False
+        self.ended = 0  # jobs so far
 
     @property
     def free(self) -> int:
@@ -36,6 +37,7 @@ class Slots:
         """A job is done; its slot goes to the following one, or is free."""
         with self._change:
             del self._running[done.execution.id]
+            self.ended += 1
             if following:
                 self._running[following.execution.id] = following
             self._change.notify_all()

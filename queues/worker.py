@@ -8,6 +8,8 @@ An RQ worker in all that others see: registered like one, its state in RQ's keys
 
 from __future__ import annotations
 
+import os
+import resource
 import signal
 import threading
 import time
@@ -19,6 +21,7 @@ from typing import Any
 
 import structlog
 from redis import Redis, RedisError
+from rq.command import parse_payload
 from rq.exceptions import AbandonedJobError, NoSuchJobError
 from rq.executions import Execution
 from rq.job import Job as RqJob
@@ -27,7 +30,7 @@ from rq.serializers import JSONSerializer
 from rq.worker import WorkerStatus
 from rq.worker.base import BaseWorker
 
-from queues import claim, finish, hand_back, retention
+from queues import claim, finish, hand_back, retention, timeouts
 from queues.doorbell import Doorbell
 from queues.job import Job
 from queues.names import BY_PRIORITY
@@ -40,6 +43,7 @@ log = structlog.get_logger()
 DRAIN_DELAY = 30.0  # seconds that an idle worker waits before it looks again and shows that it lives
 HEARTBEAT = 25.0  # seconds between two signs of life: twice within a lock, once within a drain delay
 WORKER_TTL = 90  # seconds after which a silent worker counts as dead
+EXIT_STUCK = 70  # the exit code of a worker that left because of a stuck job
 RECONNECT = 1.0  # seconds between two tries to reach an absent Redis
 
 
@@ -60,12 +64,16 @@ class Worker(BaseWorker):
             log_job_description=False,
         )
         self.grace = grace
+        self.limits = (0, 0)  # jobs, and megabytes, after which this process ends; 0 = never
         self._slots = Slots(concurrency)
         self._threads = ThreadPoolExecutor(concurrency, thread_name_prefix="job")
         self._next = threading.local()  # .claimed: what the finish of a thread's job brought along
         self._doorbell = Doorbell(connection)
         self._stopping = threading.Event()
         self._last_heartbeat = 0.0
+        self._stopped: set[str] = set()  # ids of jobs that somebody asked to stop
+        self._failing = threading.Lock()
+        timeouts.watchdog().when_stuck = self._leave
 
     # The main thread: claim for free slots, wait.
 
@@ -94,6 +102,9 @@ class Worker(BaseWorker):
     def _turn(self) -> None:
         """Claim what there is; with nothing to claim, wait."""
         self._heartbeat_when_due()
+        if self._is_worn_out():
+            self._stopping.set()
+            return
         result = claim.claim(self.connection, self.name, self._slots.free, datetime.now(UTC))
         for job_id in result.quarantined:
             self._report_quarantined(job_id)
@@ -105,6 +116,12 @@ class Worker(BaseWorker):
         elif not result.claimed:
             unlimited = [name for name in BY_PRIORITY if name not in result.limited]
             self._doorbell.wait(unlimited, self._seconds_to_wait(result.due_at))
+
+    def _is_worn_out(self) -> bool:
+        """Whether this process has run or grown enough; its supervisor starts a fresh one."""
+        most_jobs, most_mb = self.limits
+        grown = most_mb and resource.getrusage(resource.RUSAGE_SELF).ru_maxrss > most_mb * 1_024  # in KiB
+        return bool(grown or (most_jobs and self._slots.ended >= most_jobs))
 
     def _report_quarantined(self, job_id: str) -> None:
         """To the log and, through RQ's exception handlers, to whoever watches failures."""
@@ -147,7 +164,7 @@ class Worker(BaseWorker):
     def _finish(self, job: RqJob, execution: Execution) -> int:
         ended_at = datetime.now(UTC)
         calls = [finish.call(self.key, job, execution, job.started_at or ended_at, ended_at)]
-        if not self._stopping.is_set():
+        if not self._stopping.is_set() and not self._is_worn_out():
             calls.append(claim.call(self.name, 1, datetime.now(UTC)))
         outcome, *claims = self._with_patience(calls)
         if outcome == finish.NOT_OURS:
@@ -171,8 +188,38 @@ class Worker(BaseWorker):
 
     def handle_job_failure(self, job: RqJob, *args: Any, **kwargs: Any) -> None:
         """As RQ does; then wake a worker, since the job may be due again in a second."""
-        super().handle_job_failure(job, *args, **kwargs)
+        with self._failing:  # RQ has one place for the id of a stopped job
+            self._stopped_job_id = job.id if job.id in self._stopped else None
+            self._stopped.discard(job.id)
+            super().handle_job_failure(job, *args, **kwargs)
         self._doorbell.ring()
+
+    # Commands and emergencies.
+
+    def handle_payload(self, message: Any) -> None:
+        """Commands of `rq` and rq-dashboard, on the thread that listens for them."""
+        command = parse_payload(message)
+        if command["command"] not in ("stop-job", "stop-execution"):
+            super().handle_payload(message)
+            return
+        job_id = command["job_id"]
+        self._stopped.add(job_id)
+        if timeouts.watchdog().stop(job_id):
+            log.warning("✋ job stopped on request", job_id=job_id)
+        else:
+            self._stopped.discard(job_id)
+
+    def _leave(self, job_id: str) -> None:
+        """A job ignores its time limit, so its thread cannot be ended: the whole process must go.
+
+        The other jobs are handed back; the stuck one comes back when its lock lapses, once.
+        """
+        log.error("☠️  job ignores its time limit; the worker leaves", job_id=job_id)
+        others = [claimed for claimed in self._slots.running() if claimed.job.id != job_id]
+        with suppress(RedisError):
+            hand_back.hand_back(self.connection, self.name, others)
+            self.register_death()
+        os._exit(EXIT_STUCK)
 
     # Signs of life.
 

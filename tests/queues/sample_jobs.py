@@ -60,3 +60,15 @@ def note_and_wait_for_file(what: str, path: str) -> None:
     pause = threading.Event()
     while not os.path.exists(path):  # noqa: PTH110 - nothing but a look
         pause.wait(0.01)
+
+
+def block_in_c(what: str) -> None:
+    """Sit in one C call for a minute, where no exception can reach the thread."""
+    note(f"{what} started")
+    lock = threading.Lock()
+    lock.acquire()
+    lock.acquire(timeout=60)
+
+
+def note_pid() -> None:
+    note(str(os.getpid()))
