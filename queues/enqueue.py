@@ -5,22 +5,33 @@ A job's id makes it unique: enqueueing it again changes nothing, so every caller
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from redis import RedisError
-from rq.job import JobStatus, validate_job_id
-from rq.utils import now
+from rq.job import JobStatus
+from rq.utils import now, utcformat
 
-import config
-from queues import keys
+from queues import new_job
 from queues.connection import redis
 from queues.job import Job
-from queues.names import options
+from queues.new_job import NewJob
 from queues.scripts import Call, run
 
-__all__ = ["CronGuard", "NewJob", "RedisError", "enqueue", "enqueue_many", "existing"]
+__all__ = [
+    "CronGuard",
+    "NewJob",
+    "RedisError",
+    "cancel",
+    "enqueue",
+    "enqueue_at",
+    "enqueue_in",
+    "enqueue_many",
+    "existing",
+]
 
 BATCH = 500  # jobs per script call: keeps one call under a few milliseconds
 
@@ -32,18 +43,6 @@ class CronGuard:
     key: str
     entry: str
     next_at: float  # Unix time
-
-
-@dataclass(frozen=True)
-class NewJob:
-    """A job to be: `func` by its dotted name, arguments plain JSON, `id` of letters, digits, `_` and `-`."""
-
-    queue: str
-    func: str
-    id: str
-    kwargs: dict[str, Any] = field(default_factory=dict)
-    description: str = ""
-    meta: dict[str, Any] = field(default_factory=dict)
 
 
 def enqueue(job: NewJob) -> bool:
@@ -59,13 +58,40 @@ def enqueue_many(jobs: Sequence[NewJob]) -> int:
     return sum(enqueue_guarded([(job, None) for job in jobs]))
 
 
+def enqueue_at(job: NewJob, moment: datetime) -> bool:
+    """As `enqueue`, but it starts at that moment, to the millisecond; at once when that is past.
+
+    Until then it stands in RQ's scheduled registry. Raises ValueError for a moment without a time zone.
+    """
+    if moment.tzinfo is None:
+        raise ValueError(f"moment of the job {job.id}: {moment} has no time zone")
+    due = moment.timestamp()
+    if due <= time.time():
+        return enqueue(job)
+    delayed = new_job.arguments(job, place=f"{due:.3f}", status=JobStatus.SCHEDULED)
+    return bool(_send([*_guard(None), *delayed])[0])
+
+
+def enqueue_in(job: NewJob, delay: timedelta) -> bool:
+    """As `enqueue`, but it starts after that time."""
+    return enqueue_at(job, datetime.now(UTC) + delay)
+
+
+def cancel(job_id: str) -> bool:
+    """Cancel a job that has not started; returns False when there is none, or it has.
+
+    It stands in RQ's canceled registry, and keeps its id, as long as a dead letter would. What waits for it,
+    the rest of its chain or the callback of its batch, is cancelled too, unless its policy says "continue".
+    """
+    return bool(run(redis(), Call("cancel", [], [job_id, utcformat(now())]))[0])
+
+
 def enqueue_guarded(jobs: Sequence[tuple[NewJob, CronGuard | None]]) -> list[int]:
     """As `enqueue_many`, for ticks of the cron table: 1 or 0 per job."""
-    connection = redis()
     results: list[int] = []
     for start in range(0, len(jobs), BATCH):
-        args = [arg for job, guard in jobs[start : start + BATCH] for arg in _arguments(job, guard)]
-        results += run(connection, Call("enqueue", [keys.ALL_QUEUES, keys.DOORBELL], args))[0]
+        part = jobs[start : start + BATCH]
+        results += _send([arg for job, guard in part for arg in (*_guard(guard), *new_job.arguments(job))])
     return results
 
 
@@ -78,30 +104,10 @@ def existing(ids: Sequence[str]) -> set[str]:
     return {job_id for job_id, exists in zip(ids, found, strict=True) if exists}
 
 
-def _arguments(job: NewJob, guard: CronGuard | None) -> list[Any]:
-    validate_job_id(job.id)
-    fields = [part for pair in _fields(job).items() for part in pair]
-    guarded = [guard.key, guard.entry, repr(guard.next_at)] if guard else ["", "", ""]
-    return [*guarded, Job.key_for(job.id), job.id, keys.queue_key(job.queue), len(fields), *fields]
+def _guard(guard: CronGuard | None) -> list[str]:
+    return [guard.key, guard.entry, repr(guard.next_at)] if guard else ["", "", ""]
 
 
-def _fields(job: NewJob) -> dict[str, Any]:
-    """The job's hash, exactly as RQ writes it for a queued job."""
-    settings, queue = config.settings(), options(job.queue)
-    record = Job.create(
-        job.func,
-        kwargs=job.kwargs,
-        connection=redis(),
-        id=job.id,
-        origin=job.queue,
-        description=job.description or job.func,
-        meta=job.meta,
-        timeout=queue.timeout,
-        result_ttl=settings.completed_jobs_keep_hours * 3_600,
-        failure_ttl=settings.failed_jobs_keep_days * 86_400,
-        status=JobStatus.QUEUED,
-    )
-    record.enqueued_at = now()
-    record.retries_left = len(queue.retry_waits)
-    record.retry_intervals = list(queue.retry_waits)
-    return record.to_dict() | {"status": JobStatus.QUEUED.value}
+def _send(arguments: Sequence[Any]) -> list[int]:
+    results: list[int] = run(redis(), Call("enqueue", [], arguments))[0]
+    return results

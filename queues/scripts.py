@@ -1,7 +1,11 @@
-"""Run the Lua scripts of queues/lua/: several calls in one round trip."""
+"""Run the Lua scripts of queues/lua/: several calls in one round trip.
+
+A line `-- include name` stands for the file of that name: Redis knows no libraries before version 7.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -13,6 +17,7 @@ from redis.commands.core import Script
 from redis.exceptions import NoScriptError
 
 FOLDER = Path(__file__).parent / "lua"
+INCLUDE = re.compile(r"^-- include (\w+)\n", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -53,4 +58,11 @@ def _send(connection: Redis, calls: Sequence[Call]) -> list[Any]:
 @cache
 def script(name: str, connection: Redis) -> Script:
     """The script of that name, with its digest."""
-    return connection.register_script((FOLDER / f"{name}.lua").read_text())
+    return connection.register_script(source(name))
+
+
+@cache
+def source(name: str) -> str:
+    """The script's text, with what it includes."""
+    text = (FOLDER / f"{name}.lua").read_text()
+    return INCLUDE.sub(lambda found: source(found[1]), text)

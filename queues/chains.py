@@ -1,0 +1,44 @@
+"""Chains: B after A, C after B, on any queues. RQ's own dependents, so that its tools show them."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any, Literal
+
+from rq.job import JobStatus
+from rq.utils import now, utcformat
+
+from queues import new_job
+from queues.connection import redis
+from queues.enqueue import BATCH
+from queues.new_job import NewJob
+from queues.scripts import Call, run
+
+
+def chain(*jobs: NewJob, on_failure: Literal["wait", "cancel", "continue"] = "wait") -> int:
+    """Enqueue jobs of which each starts when the one before it has finished; returns how many are new.
+
+    When a job becomes a dead letter, the rest
+    - "wait": stays in RQ's deferred registry; it goes on when the dead letter is requeued and finishes;
+    - "cancel": is cancelled for good, even if the dead letter is requeued;
+    - "continue": runs all the same.
+    Purging the dead letter cancels what waits for it. A chain is enqueued whole or not at all, by one script
+    call; again changes nothing. A job that exists already takes its place in the chain as it is.
+    """
+    ids = [job.id for job in jobs]
+    if len(set(ids)) < len(ids):
+        raise ValueError(f"a chain's jobs need an id each; got {', '.join(ids)}")
+    if not 0 < len(jobs) <= BATCH:
+        raise ValueError(f"a chain has 1 to {BATCH} jobs; got {len(jobs)}")
+    arguments = new_job.arguments(jobs[0])
+    for before, job in pairwise(jobs):
+        arguments += new_job.arguments(job, **_after(before, on_failure))
+    return int(run(redis(), Call("chain", [], [on_failure, utcformat(now()), *arguments]))[0])
+
+
+def _after(before: NewJob, on_failure: str) -> dict[str, Any]:
+    return {
+        "status": JobStatus.DEFERRED,
+        "_dependency_ids": [before.id],
+        "allow_dependency_failures": on_failure == "continue" or None,
+    }
