@@ -73,6 +73,7 @@ class Settings(BaseSettings):
         0, ge=0, description="Memory after which a worker process is renewed; 0 = never"
     )
     jobs_enabled: bool = Field(True, description="false: the scheduler starts no scheduled job")
+    ticks_keep_days: int = Field(90, ge=1, description="Days that the run ledger of scheduled jobs is kept")
     tz: str = Field("UTC", description="Time zone of cron entries without one of their own")
     admin_user: str = Field("admin", min_length=1, description="User name of the admin pages")
     admin_password: SecretStr | None = Field(None, description="Password of the admin pages")
@@ -86,6 +87,10 @@ class Settings(BaseSettings):
         100, ge=1, description="Requests a minute that one IP may send to the public API"
     )
     max_body_bytes: int = Field(1_048_576, ge=1_024, description="Largest request body in bytes")
+    webhook_secret: SecretStr | None = Field(None, description="Signs webhooks; 16 characters or more")
+    webhook_allow_private: bool = Field(
+        False, description="true: webhooks may go to private and loopback addresses"
+    )
     sentry_dsn: SecretStr | None = Field(None, description="Sentry project; not set = off")
     sentry_environment: str = Field("production", description="Environment named in Sentry")
     log_format: Literal["console", "json"] = Field("console", description="console (with emojis) or json")
@@ -151,7 +156,7 @@ class Settings(BaseSettings):
             raise ValueError("is the demo's public value; set your own")
         return value
 
-    @field_validator("secret_key")
+    @field_validator("secret_key", "webhook_secret")
     @classmethod
     def _is_long(cls, value: SecretStr | None) -> SecretStr | None:
         if value and len(value.get_secret_value()) < SHORTEST_SECRET_KEY:
