@@ -17,6 +17,7 @@ NAMES = {
 }
 MEANING = {name: field for field, names in NAMES.items() for name in names}
 LONGEST = 256  # characters; a longer text stays with the submission alone
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")  # so does one that could steer a terminal or break a header
 FULL_NAME = ("name", "fullname", "yourname")
 
 
@@ -32,10 +33,14 @@ def email_field(fields: Mapping[str, Any]) -> str | None:
 
 def contact_fields(fields: Mapping[str, Any]) -> dict[str, str]:
     """What a submission says about the contact, by the contact's stored names. Only texts count."""
-    given = {normalise(name): value.strip() for name, value in fields.items() if isinstance(value, str)}
-    texts = {name: text for name, text in given.items() if 0 < len(text) <= LONGEST}
+    lines = {name: " ".join(value.split()) for name, value in fields.items() if isinstance(value, str)}
+    texts = {normalise(name): line for name, line in lines.items() if _fits(line)}
     found = {MEANING[name]: text for name, text in texts.items() if name in MEANING}
     whole = next((texts[name] for name in FULL_NAME if name in texts), "")
     first, _, last = whole.partition(" ")
     named = {"first_name": first, "last_name": last.strip()}
     return {name: text for name, text in named.items() if text} | found
+
+
+def _fits(line: str) -> bool:
+    return 0 < len(line) <= LONGEST and not CONTROL.search(line)

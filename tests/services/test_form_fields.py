@@ -32,6 +32,10 @@ def test_no_email_field_is_none(fields: dict[str, Any]) -> None:
         ),
         ({"company": " ", "phone": 5, "title": ["x"], "tel": None}, {}),
         ({"company": "a" * 257}, {}),
+        (
+            {"company": "Salt\r\nand  Pine", "phone": "\x1b]0;x\x07", "title": "\x9b2J"},
+            {"company": "Salt and Pine"},
+        ),
         ({"leadScore": "100", "status": "customer", "message": "Hello"}, {}),
     ],
 )

@@ -18,6 +18,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, Val
 DEPTH = 5  # levels of lists and objects under a free field
 ITEMS = 100  # in one list or object
 TEXT_LENGTH = 8_192  # characters of a free text
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")  # would steer a terminal, or break a mail's header
 INT64 = 2**63  # the store keeps 64 bits
 CLOCK_SKEW = timedelta(minutes=5)  # how far a visitor's clock may be ahead of ours
 
@@ -28,6 +29,8 @@ FORBIDDEN = re.compile(
     r"(at|by|data|status|source|score|result|into|from|to|with|history|ids?|fields?)?"
 )
 NEVER = "is never accepted from the public side"
+# MongoEngine takes an object with such a name for a document of its own, and then fails to read it.
+RESERVED = ("_cls", "_ref")
 
 
 def is_forbidden(name: str) -> bool:
@@ -49,6 +52,15 @@ def _none_if_blank(value: Any) -> Any:
     return None if isinstance(value, str) and not value.strip() else value
 
 
+def _one_line(text: str | None) -> str | None:
+    if text is None:
+        return None
+    line = " ".join(text.split())
+    if CONTROL.search(line):
+        raise ValueError("must not contain control characters")
+    return line
+
+
 def _name(name: str) -> str:
     _storable(name)
     if is_forbidden(name):
@@ -60,6 +72,8 @@ def _key(name: str) -> str:
     _storable(name)
     if not 0 < len(name) <= ITEMS or name.startswith("$") or "." in name:
         raise ValueError(f"a name has 1 to {ITEMS} characters, no dot, and no $ at its start")
+    if name in RESERVED:
+        raise ValueError(f"must not be named {name}")
     return name
 
 
@@ -131,7 +145,7 @@ Blank = BeforeValidator(_none_if_blank)  # a blank text counts as not given
 Id = Annotated[ObjectId, PlainValidator(_object_id)]
 Moment = Annotated[datetime, PlainValidator(_moment)]  # aware, UTC; needs the context {"now": ...}
 Label = Annotated[str, Field(min_length=1, max_length=128), Storable]  # ids and names that are required
-Line = Annotated[str | None, Field(max_length=256), Storable, Blank]
+Line = Annotated[str | None, Field(max_length=256), Storable, AfterValidator(_one_line), Blank]
 Text = Annotated[str | None, Field(max_length=4_096), Storable, Blank]
 Email = Annotated[str, Field(max_length=320), Storable, AfterValidator(_email)]
 WebAddress = Annotated[str, Field(max_length=4_096), Storable, AfterValidator(_web_address)]

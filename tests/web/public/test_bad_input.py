@@ -145,7 +145,24 @@ def test_another_method_is_a_405_that_says_which_are_allowed(api: Api, method: s
     assert "POST" in answer.headers["Allow"]
 
 
-texts = st.text(st.characters(codec=None), max_size=8)
+@pytest.mark.parametrize("name", ["_cls", "_ref"])
+@pytest.mark.parametrize("nested", [False, True])
+def test_what_the_store_would_read_as_a_document_is_refused_by_name(
+    api: Api, name: str, nested: bool
+) -> None:
+    bad: dict[str, Any] = {"x": {name: "Workspace"}} if nested else {name: "Workspace"}
+    answers = [
+        api.track(api.event(properties=bad)),
+        api.identify(**bad),
+        api.contact(customFields=bad),
+        api.submit({"E-Mail": "grace@navy.test", **bad}),
+    ]
+    assert {answer.status_code for answer in answers} == {422}
+    assert all(f"must not be named {name}" in answer.text for answer in answers)
+    assert nothing_is_stored()
+
+
+texts = st.sampled_from(["_cls", "_ref", "_id"]) | st.text(st.characters(codec=None), max_size=8)
 numbers = st.integers() | st.floats(allow_nan=True)
 values = st.recursive(
     st.none() | st.booleans() | numbers | texts,
