@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+import bson
 from bson import ObjectId
 from mongoengine import (
     DateTimeField,
@@ -21,7 +22,21 @@ from pymongo import UpdateOne
 
 from models.store import now
 
+CUSTOM_FIELDS_SIZE = 262_144  # bytes of one contact's; they only ever grow, and the store ends at 16 MB
+MOST_TAGS = 500  # of one contact
 STAGES = ("subscriber", "lead", "mql", "sql", "opportunity", "customer", "evangelist")
+
+
+class ContactFull(Exception):
+    """The contact has no room for more: somebody must take custom fields or tags away first."""
+
+    permanent = True
+
+    def __init__(self) -> None:
+        super().__init__(
+            "customFields, tags: the contact would hold more than "
+            f"{CUSTOM_FIELDS_SIZE} bytes or {MOST_TAGS} tags"
+        )
 
 
 def _value(name: str, given: Any, *, overwrite: bool) -> Any:
@@ -52,6 +67,17 @@ def _update(fields: dict[str, Any], *, overwrite: bool, announce: bool) -> list[
         names = [{"$cond": [yes, {"$literal": [name]}, []]} for name, yes in changed.items()]
         extra["unannounced"] = {"$setUnion": [{"$ifNull": ["$unannounced", []]}, *names]}
     return [{"$set": values | extra}]
+
+
+def _room(fields: dict[str, Any], *, overwrite: bool) -> dict[str, Any]:
+    """A filter that lets through who has room for these fields."""
+    limits: list[dict[str, Any]] = []
+    if "custom_fields" in fields:
+        merged = _value("custom_fields", fields["custom_fields"], overwrite=overwrite)
+        limits.append({"$lte": [{"$bsonSize": merged}, CUSTOM_FIELDS_SIZE]})
+    if "tags" in fields:
+        limits.append({"$lte": [{"$size": _value("tags", fields["tags"], overwrite=overwrite)}, MOST_TAGS]})
+    return {"$expr": {"$and": limits}} if limits else {}
 
 
 class Contact(Document):
@@ -99,19 +125,28 @@ class Contact(Document):
         `fields` by their stored names; None means not given. With `overwrite` false only empty fields are
         filled. Tags are added, never removed. With `announce_as`, the source of a new contact, what this
         call did is noted in `unannounced` until `announced()`.
+        Raises `ContactFull`, with nothing changed, when custom fields or tags become too many.
         Safe to run twice and at the same time: the e-mail is unique in its workspace.
         """
         key = {"workspace_id": workspace_id, "email": email.strip().lower()}
         given = {name: value for name, value in fields.items() if value is not None}
+        guarded = key | _room(given, overwrite=overwrite)
         update = _update(given, overwrite=overwrite, announce=announce_as is not None)
-        if not cls._get_collection().update_one(key, update).matched_count:
+        if not cls._get_collection().update_one(guarded, update).matched_count:
             if announce_as:
                 given = {"source": announce_as, **given, "unannounced": [f"created:{announce_as}"]}
             try:
                 return cls(**key, **given).save(force_insert=True), True
-            except NotUniqueError:  # somebody was faster: then it is an update
-                cls._get_collection().update_one(key, update)
+            except NotUniqueError:  # it is full, or somebody was faster: then it is an update
+                if not cls._get_collection().update_one(guarded, update).matched_count:
+                    raise ContactFull from None
         return cls.objects.get(**key), False
+
+    def clean(self) -> None:
+        """Runs before each save."""
+        size = len(bson.encode(dict(self.custom_fields)))
+        if size > CUSTOM_FIELDS_SIZE or len(self.tags) > MOST_TAGS:
+            raise ContactFull
 
     def announced(self) -> None:
         """Clear what this copy had to announce, unless more has come since. Safe to run twice."""

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from bson import ObjectId
 
-from models.contact import Contact
+from models.contact import CUSTOM_FIELDS_SIZE, MOST_TAGS, Contact, ContactFull
 
 pytestmark = pytest.mark.usefixtures("clean_store")
 WORKSPACE = ObjectId()
@@ -114,3 +114,27 @@ def test_the_last_activity_only_moves_forward() -> None:
     for at in (noon, noon - timedelta(hours=1)):
         Contact.touch([contact.id], at)
     assert Contact.objects.get().last_activity_at == noon
+
+
+def test_a_contact_only_grows_to_its_limit_and_then_nothing_changes() -> None:
+    half = "x" * (CUSTOM_FIELDS_SIZE // 2)
+    upsert({"custom_fields": {"a": half}})
+    for overwrite in (True, False):
+        with pytest.raises(ContactFull, match="customFields"):
+            upsert({"first_name": "Grace", "custom_fields": {"b": half}}, overwrite=overwrite)
+    assert upsert({"custom_fields": {"a": half[1:]}, "company": "Navy"}).company == "Navy"
+    contact = Contact.objects.get()
+    assert (contact.first_name, set(contact.custom_fields)) == (None, {"a"})
+
+
+def test_tags_have_their_limit_too() -> None:
+    upsert({"tags": [str(number) for number in range(MOST_TAGS)]})
+    assert len(upsert({"tags": ["0", "1"]}).tags) == MOST_TAGS
+    with pytest.raises(ContactFull, match="tags"):
+        upsert({"tags": ["one too many"]})
+
+
+def test_a_contact_is_not_created_beyond_its_limit() -> None:
+    with pytest.raises(ContactFull):
+        upsert({"custom_fields": {"a": "x" * CUSTOM_FIELDS_SIZE}})
+    assert not Contact.objects.count()

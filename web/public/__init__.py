@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from flask import Flask
+from flask import Flask, Response
 
+from models.contact import ContactFull
+from web import errors
 from web.public import access, crm, track
 
 
@@ -12,3 +14,8 @@ def init_app(app: Flask) -> None:
     access.init_app(app)
     app.register_blueprint(track.blueprint)
     app.register_blueprint(crm.blueprint)
+    app.register_error_handler(ContactFull, _full)
+
+
+def _full(error: Exception) -> tuple[Response, int]:
+    return errors.answer(422, str(error))

@@ -10,7 +10,7 @@ from bson import ObjectId
 
 from models import store
 from models.activity import Activity
-from models.contact import Contact
+from models.contact import CUSTOM_FIELDS_SIZE, Contact
 from models.event import EventRecord
 from tests.web.public.conftest import CONTACTS, Api
 
@@ -179,3 +179,24 @@ def test_a_bad_field_is_refused_by_its_name(api: Api, field: str, value: Any, st
     assert answer.status_code == status
     assert answer.json["message"].startswith(field)
     assert Contact.objects.count() == 0
+
+
+def test_a_contact_that_is_full_is_a_422_that_says_so(api: Api) -> None:
+    texts = {str(number): "x" * 8_000 for number in range(CUSTOM_FIELDS_SIZE // 8_000)}
+    assert api.contact(customFields=texts).status_code == 200
+    answer = api.contact(firstName="Grace", customFields={"more": "x" * 8_000})
+    assert answer.status_code == 422
+    assert answer.json["message"].startswith("customFields, tags: the contact would hold more than")
+    assert api.identify(more="x" * 8_000).status_code == 422
+    assert api.contact(firstName="Grace").status_code == 200
+
+
+def test_a_name_is_one_line_without_control_characters(api: Api) -> None:
+    assert api.contact(firstName=" Grace\r\nBrewster\t").status_code == 200
+    assert Contact.objects.get().first_name == "Grace Brewster"
+    for text in ("\x1b]0;title\x07", "\x9b2J", "\x7f"):
+        answer = api.contact(lastName=text)
+        assert (answer.status_code, answer.json["message"]) == (
+            422,
+            "lastName: must not contain control characters",
+        )
