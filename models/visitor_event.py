@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping, Sequence
 
 from bson import ObjectId
@@ -57,7 +58,11 @@ class VisitorEvent(Document):
 
     def natural_id(self) -> ObjectId:
         parts = (self.workspace_id, self.visitor_id, self.session_id, self.event_type, self.event_name)
-        text = "\0".join([*map(str, parts), self.url, self.happened_at.isoformat()])  # no part holds a NUL
+        # Two events of one millisecond, like two measurements of a page, differ in their properties alone.
+        properties = json.dumps(self.properties, sort_keys=True)
+        text = "\0".join(
+            [*map(str, parts), self.url, self.happened_at.isoformat(), properties]
+        )  # none has NULs
         return ObjectId(hashlib.sha256(text.encode()).digest()[:ID_BYTES])
 
     @classmethod

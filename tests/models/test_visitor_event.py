@@ -29,8 +29,15 @@ def event(**fields: Any) -> VisitorEvent:
     return VisitorEvent(**(given | fields))
 
 
-def test_the_same_event_has_the_same_id_whatever_else_it_says() -> None:
-    assert event().natural_id() == event(properties={"a": 1}, referrer="x").natural_id()
+def test_the_same_event_has_the_same_id_whatever_its_browser_says() -> None:
+    assert event().natural_id() == event(device={"screen": "1x1"}, referrer="x").natural_id()
+    one, other = {"a": 1, "b": {"c": [2]}}, {"b": {"c": [2]}, "a": 1}
+    assert event(properties=one).natural_id() == event(properties=other).natural_id()
+
+
+def test_two_measurements_of_one_millisecond_are_two_events() -> None:
+    VisitorEvent.store([event(properties={"metric": name}) for name in ("LCP", "FID", "LCP")])
+    assert sorted(stored.properties["metric"] for stored in VisitorEvent.objects) == ["FID", "LCP"]
 
 
 def test_parts_of_the_key_do_not_run_into_each_other() -> None:
