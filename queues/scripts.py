@@ -44,8 +44,15 @@ def run(connection: Redis, *calls: Call) -> list[Any]:
             replies[place] = reply
     for reply in replies:
         if isinstance(reply, Exception):
+            _leave_replica(connection, reply)
             raise reply
     return replies
+
+
+def _leave_replica(connection: Redis, error: Exception) -> None:
+    """After a failover our connections may lead to what is a replica now: the next call makes new ones."""
+    if "READONLY" in str(error):
+        connection.connection_pool.disconnect(inuse_connections=False)
 
 
 def _send(connection: Redis, calls: Sequence[Call]) -> list[Any]:

@@ -20,7 +20,7 @@ from types import FrameType
 from typing import Any
 
 import structlog
-from redis import Redis, RedisError
+from redis import Redis, RedisError, ResponseError
 from rq.command import parse_payload
 from rq.exceptions import AbandonedJobError, NoSuchJobError
 from rq.executions import Execution
@@ -223,7 +223,18 @@ class Worker(BaseWorker):
 
     # Signs of life.
 
+    def _warn_if_jobs_may_be_evicted(self) -> None:
+        try:
+            policy = self.connection.config_get("maxmemory-policy").get("maxmemory-policy", "noeviction")
+        except ResponseError:  # managed services forbid CONFIG; they document their policy
+            return
+        if policy != "noeviction":
+            log.warning(
+                "⚠️  Redis may evict jobs when it is full: set maxmemory-policy to noeviction", policy=policy
+            )
+
     def _register(self) -> None:
+        self._warn_if_jobs_may_be_evicted()
         self.register_birth()
         self.subscribe()
         self.set_state(WorkerStatus.STARTED)

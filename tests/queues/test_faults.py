@@ -137,3 +137,25 @@ def test_rq_suspend_stops_new_jobs_and_resume_starts_them_again(start_worker: St
     assert redis().info("commandstats")["cmdstat_evalsha"]["calls"] - calls < 10
     redis().delete("rq:suspended")
     wait_until(lambda: len(ledger()) == 2)
+
+
+def test_a_worker_outlives_a_failover_to_a_read_only_redis(start_worker: StartWorker) -> None:
+    worker = start_worker(**FAST)
+    redis().execute_command("REPLICAOF", "127.0.0.1", "1")
+    try:
+        with pytest.raises(enqueue.RedisError, match="READONLY"):
+            enqueue.enqueue(new_job("note", "refused", what="refused"))
+    finally:
+        redis().execute_command("REPLICAOF", "NO", "ONE")
+    enqueue.enqueue(new_job("note", "taken", what="taken"))
+    wait_until(lambda: ledger() == ["taken"])
+    assert worker.poll() is None
+
+
+def test_a_redis_that_may_evict_jobs_is_warned_about(start_worker: StartWorker, tmp_path: Path) -> None:
+    redis().config_set("maxmemory-policy", "allkeys-lru")
+    try:
+        start_worker(**FAST)
+    finally:
+        redis().config_set("maxmemory-policy", "noeviction")
+    assert "set maxmemory-policy to noeviction" in (tmp_path / "worker-0.log").read_text()
