@@ -5,9 +5,11 @@ BIN    := $(VENV)/bin
 PORT   ?= 5000
 VAR    ?= var
 STAMP  := $(VENV)/installed
+BENCH  := .venv-bench
+BULLMQ := bench/peers/bullmq
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test lint format lock clean
+.PHONY: help install run test lint format lock bench clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,11 +38,23 @@ format: $(STAMP) ## Format the code and mend what ruff can mend
 	$(BIN)/ruff check --fix .
 
 # Resolves setup.cfg's ranges into exact versions with hashes, for every supported Python and platform.
-lock: $(STAMP) ## Renew requirements.txt and requirements-dev.txt from setup.cfg
+lock: $(STAMP) ## Renew the requirements*.txt from setup.cfg
 	$(BIN)/pip install --quiet uv
 	$(BIN)/uv pip compile setup.cfg $(LOCK) -o requirements.txt --upgrade --quiet
-	$(BIN)/uv pip compile setup.cfg $(LOCK) --all-extras -o requirements-dev.txt --upgrade --quiet
+	$(BIN)/uv pip compile setup.cfg $(LOCK) --extra dev -o requirements-dev.txt --upgrade --quiet
+	$(BIN)/uv pip compile setup.cfg $(LOCK) --extra bench -o requirements-bench.txt --upgrade --quiet
 LOCK := --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate
 
-clean: ## Remove .venv, caches and the data under VAR
-	rm -rf $(VENV) $(VAR) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+# The peers live in an environment of their own. BullMQ only where node is installed.
+$(BENCH)/installed: requirements-bench.txt
+	$(PYTHON) -m venv $(BENCH)
+	$(BENCH)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-bench.txt
+	if command -v npm >/dev/null; then npm ci --silent --no-audit --no-fund --prefix $(BULLMQ); fi
+	@touch $@
+
+bench: $(BENCH)/installed ## Run the benchmarks: JSON per benchmark, fails when a goal is missed (ARGS=--quick)
+	@failed=0; for name in throughput latency scale budget; do \
+		$(BENCH)/bin/python -m bench.$$name $(ARGS) || failed=1; done; exit $$failed
+
+clean: ## Remove the environments, caches and the data under VAR
+	rm -rf $(VENV) $(BENCH) $(BULLMQ)/node_modules $(VAR) .mypy_cache .ruff_cache .pytest_cache .hypothesis

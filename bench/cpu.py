@@ -1,0 +1,22 @@
+"""Processor time of running programs: steadier than the clock on a machine that others use too."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterable
+
+import psutil
+
+
+def seconds(programs: Iterable[subprocess.Popen[bytes]]) -> float:
+    """User and system time so far of the programs, their children, and the children that ended."""
+    return sum(_seconds(psutil.Process(program.pid)) for program in programs)
+
+
+def _seconds(process: psutil.Process) -> float:
+    try:
+        times, children = process.cpu_times(), process.children()
+    except psutil.NoSuchProcess:
+        return 0.0
+    own = times.user + times.system + times.children_user + times.children_system
+    return float(own) + sum(map(_seconds, children))
