@@ -137,7 +137,7 @@ def _requeue(queue: str, ids: Sequence[str]) -> list[int]:
 
 
 def _purge(queue: str, ids: Sequence[str]) -> list[int]:
-    results: list[int] = script("purge", redis())(keys=[registry_key(queue)], args=list(ids))
+    results: list[int] = script("purge", redis())(keys=[registry_key(queue)], args=[utcformat(now()), *ids])
     return results
 
 

@@ -14,7 +14,7 @@ from rq.utils import utcformat
 
 from queues.scripts import Call
 
-FINISHED, NOT_OURS, HAS_DEPENDENTS = 1, 0, -1
+FINISHED, NOT_OURS = 1, 0
 
 
 def is_plain(job: RqJob, return_value: Any) -> bool:
@@ -30,7 +30,7 @@ def is_plain(job: RqJob, return_value: Any) -> bool:
 
 
 def call(worker_key: str, job: RqJob, execution: Execution, started_at: datetime, ended_at: datetime) -> Call:
-    """The script call for a job that has its result; replies FINISHED, NOT_OURS or HAS_DEPENDENTS.
+    """The script call for a job that has its result; replies FINISHED or NOT_OURS.
 
     Safe to repeat: an execution is finished once.
     """

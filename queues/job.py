@@ -16,6 +16,10 @@ from rq.job import get_current_job
 from rq.queue import Queue
 from rq.registry import ScheduledJobRegistry
 from rq.serializers import JSONSerializer
+from rq.utils import now, utcformat
+
+from queues import scripts
+from queues.progress import Reporter
 
 log = structlog.get_logger()
 
@@ -30,6 +34,7 @@ class Job(RqJob):
     """
 
     retry_after = 0.0
+    reporter: Reporter | None = None
 
     def __init__(self, id: str | None = None, connection: Redis | None = None, serializer: Any = None):  # noqa: ARG002
         # Whatever the caller asks for: a pickle is never written or read.
@@ -40,6 +45,7 @@ class Job(RqJob):
         started = time.perf_counter()
         with structlog.contextvars.bound_contextvars(job_id=self.id, queue=self.origin, **meta):
             log.info("▶️  job started", job=self.func_name)
+            self.reporter = Reporter(self.connection, self.key)
             try:
                 result = super().perform()
             except Exception as error:
@@ -48,8 +54,15 @@ class Job(RqJob):
                 self.retry_after = getattr(error, "retry_after", None) or 0.0
                 log.error("❌ job failed", job=self.func_name, error=_name(error), ms=_ms_since(started))
                 raise
+            finally:
+                self.reporter.flush()
             log.info("✅ job done", job=self.func_name, ms=_ms_since(started))
             return result
+
+    def progress(self, done: float, total: float | None = None, note: str = "") -> None:
+        """Tell how far the job is; written at most once a second, the last value at its end."""
+        if self.reporter:
+            self.reporter.report(done, total, note)
 
     def retry(self, queue: Queue, pipeline: Any) -> None:
         """As RQ does, but due to the millisecond: RQ drops the fraction of the second."""
@@ -61,10 +74,20 @@ class Job(RqJob):
                 ScheduledJobRegistry.key_template.format(self.origin), {self.id: time.time() + seconds}
             )
 
-    def _handle_failure(self, *args: Any, **kwargs: Any) -> None:
+    def _handle_success(self, result_ttl: int, pipeline: Any, *args: Any, **kwargs: Any) -> None:
+        super()._handle_success(result_ttl, pipeline, *args, **kwargs)
+        self._settle("finished", pipeline)
+
+    def _handle_failure(self, exc_string: str, pipeline: Any, *args: Any, **kwargs: Any) -> None:
         # RQ leaves a dead letter without retries: requeued, by whatever tool, it would not be tried again.
         self.retries_left = len(self.retry_intervals or ())
-        super()._handle_failure(*args, **kwargs)
+        super()._handle_failure(exc_string, pipeline, *args, **kwargs)
+        self._settle("failed", pipeline)
+
+    def _settle(self, outcome: str, pipeline: Any) -> None:
+        # In RQ's own transaction, so by its text: an unknown digest there would fail only this command.
+        at = utcformat(self.ended_at or now())
+        pipeline.eval(scripts.source("ended"), 0, self.id, outcome, at)
 
 
 def is_last_try(error: BaseException) -> bool:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 
 from redis import Redis
-from rq.registry import FailedJobRegistry, FinishedJobRegistry
+from rq.registry import CanceledJobRegistry, FailedJobRegistry, FinishedJobRegistry
 from rq.results import Result
 from rq.utils import as_text
 
@@ -35,6 +35,7 @@ def trim(connection: Redis) -> int:
         for registry, most in (
             (FinishedJobRegistry, settings.completed_jobs_keep),
             (FailedJobRegistry, settings.failed_jobs_keep),
+            (CanceledJobRegistry, settings.failed_jobs_keep),
         )
     )
 

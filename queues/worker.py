@@ -157,11 +157,12 @@ class Worker(BaseWorker):
     def _finalize_success(self, job: RqJob, queue: Queue, execution: Execution, return_value: Any) -> None:
         """Finish and claim the next in one round trip; what is not plain takes RQ's own way."""
         job._result = return_value
-        if finish.is_plain(job, return_value) and self._finish(job, execution) != finish.HAS_DEPENDENTS:
-            return
-        super()._finalize_success(job, queue, execution, return_value)
+        if finish.is_plain(job, return_value):
+            self._finish(job, execution)
+        else:
+            super()._finalize_success(job, queue, execution, return_value)
 
-    def _finish(self, job: RqJob, execution: Execution) -> int:
+    def _finish(self, job: RqJob, execution: Execution) -> None:
         ended_at = datetime.now(UTC)
         calls = [finish.call(self.key, job, execution, job.started_at or ended_at, ended_at)]
         if not self._stopping.is_set() and not self._is_worn_out():
@@ -172,7 +173,6 @@ class Worker(BaseWorker):
         for reply in claims:
             claimed = claim.answer(self.connection, self.name, reply).claimed
             self._next.claimed = claimed[0] if claimed else None
-        return int(outcome)
 
     def _with_patience(self, calls: list[Any]) -> list[Any]:
         """The replies; with Redis away it tries again until the job's lock has lapsed anyway."""

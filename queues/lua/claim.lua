@@ -14,6 +14,8 @@
 --           ids of quarantined jobs, then per claimed job {queue index, job id, execution id, hash}}
 -- cost     idle: DEL and 3 EXISTS. With jobs waiting EXISTS and HKEYS; per limited queue GET, SET or ZCARD. Per claimed job: LPOP, HGETALL, HSET, 3 for its execution, 2 ZADD, SADD.
 
+-- include settle
+
 local now, now_text, worker, lock = tonumber(ARGV[1]), ARGV[2], ARGV[3], tonumber(ARGV[4])
 local quarantine_text = ARGV[5]
 local queues, due_at, limited, quarantined, claimed = (#KEYS - 4) / 5, math.huge, {}, {}, {}
@@ -40,18 +42,22 @@ end
 
 local function put_back(queue, job, push)
   local hash = 'rq:job:' .. job
-  if redis.call('EXISTS', hash) == 0 then return end -- deleted in the meantime
+  local name, at_front = unpack(redis.call('HMGET', hash, 'origin', 'enqueue_at_front'))
+  if not name then return end -- deleted in the meantime
   redis.call('HSET', hash, 'status', 'queued', 'enqueued_at', now_text)
-  redis.call(push, key(queue, WAITING), job)
+  redis.call(at_front == '1' and 'LPUSH' or push, key(queue, WAITING), job)
 end
 
 local function quarantine(queue, job)
-  local ttl = tonumber(redis.call('HGET', 'rq:job:' .. job, 'failure_ttl') or '604800')
+  local ttl, name, batches, webhook = unpack(redis.call('HMGET', 'rq:job:' .. job, 'failure_ttl', 'origin', 'batch',
+    'webhook'))
+  ttl = tonumber(ttl or '604800')
   redis.call('HSET', 'rq:job:' .. job, 'status', 'failed', 'ended_at', now_text)
   redis.call('HDEL', 'rq:job:' .. job, 'stalls') -- requeued by an operator it has two lives again
   redis.call('ZADD', key(queue, FAILED), math.floor(now + ttl), job)
   redis.call('XADD', 'rq:results:' .. job, 'MAXLEN', 10, '*', 'type', '2', 'exc_string', quarantine_text)
   redis.call('EXPIRE', 'rq:results:' .. job, ttl)
+  settle(job, 'failed', now_text, name, batches, webhook)
   quarantined[#quarantined + 1] = job
 end
 

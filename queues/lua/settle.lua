@@ -156,7 +156,14 @@ local function abandon(job, at)
   cancel_dependents(job, at)
   for batch in string.gmatch(redis.call('HGET', 'rq:job:' .. job, 'batch') or '', '%S+') do
     local key = 'clianta:batch:' .. batch
-    local queue = callback_of(batch)
-    if redis.call('HGET', key, 'on_failure') ~= 'continue' and queue then cancel(batch, queue, at) end
+    local policy, queue = redis.call('HGET', key, 'on_failure'), callback_of(batch)
+    if policy == 'continue' then
+      count(batch, job, 'failed', at)
+    elseif queue and (redis.call('SISMEMBER', key .. ':waiting', job) == 1
+        or redis.call('SISMEMBER', key .. ':failed', job) == 1) then
+      redis.call('SMOVE', key .. ':waiting', key .. ':failed', job)
+      cancel(batch, queue, at)
+      cancel_dependents(batch, at)
+    end
   end
 end
