@@ -9,6 +9,7 @@ from limits.storage import MemoryStorage, RedisStorage
 from limits.strategies import FixedWindowRateLimiter
 
 from queues.connection import RedisError, redis
+from web.public.rate_limit import counted_as
 
 PER_MINUTE = 10  # enough for a person who mistypes, hopeless for guessing
 _LIMIT = RateLimitItemPerMinute(PER_MINUTE)
@@ -16,10 +17,11 @@ _LIMIT = RateLimitItemPerMinute(PER_MINUTE)
 
 def is_allowed(address: str) -> bool:
     """Count an attempt; whether it is within the limit. With Redis away this process counts alone."""
+    key = ("admin-login", counted_as(address))
     try:
-        return _in_redis().hit(_LIMIT, "admin-login", address)
+        return _in_redis().hit(_LIMIT, *key)
     except RedisError:
-        return _in_memory().hit(_LIMIT, "admin-login", address)
+        return _in_memory().hit(_LIMIT, *key)
 
 
 @lru_cache(maxsize=1)

@@ -159,6 +159,16 @@ def test_after_ten_tries_in_a_minute_not_even_the_right_password_is_looked_at(st
     assert other.status_code == 303  # another address is another person
 
 
+def test_a_network_of_ipv6_addresses_is_one_guesser(stranger: Visitor) -> None:
+    def log_in(address: str) -> int:
+        form = {"user": "admin", "password": "wrong", "csrf": stranger.csrf()}
+        return stranger.post("/admin/login", form, environ_base={"REMOTE_ADDR": address}).status_code
+
+    tries = [log_in(f"2001:db8:1:2::{number:x}") for number in range(1, attempts.PER_MINUTE + 2)]
+    assert tries == [401] * attempts.PER_MINUTE + [429]
+    assert log_in("2001:db8:1:3::1") == 401
+
+
 def test_the_tries_are_counted_for_all_web_processes(stranger: Visitor) -> None:
     stranger.log_in(password="wrong")
     assert [key for key in redis().keys("*admin-login*") if b"127.0.0.1" in key]
