@@ -25,6 +25,7 @@ from web.admin import dashboard_views, guard
 PREFIX = "/admin/queues"
 POLL = 15_000  # milliseconds between two looks of an open page; its own 2,500 cost 75,000 commands an hour
 LONGEST_PAGE = 200  # jobs
+LAST_PAGE = 1_000_000  # beyond any queue, and within what Redis takes for a number
 
 
 class JsonWorker(Worker):
@@ -75,13 +76,15 @@ def _check_address() -> BaseResponse | None:
 
 def _is_known(arguments: dict[str, Any]) -> bool:
     """What it would answer with an error 500 is no page of ours."""
-    per_page, page = str(arguments.get("per_page", 1)), str(arguments.get("page", 1))
     return (
         arguments.get("instance_number", 0) == 0
         and arguments.get("registry_name", "queued") in dashboard_views.REGISTRIES
         and arguments.get("order", "asc") in ("asc", "dsc")
-        and per_page.isdecimal()
-        and 1 <= int(per_page) <= LONGEST_PAGE
-        and page.isdecimal()
-        and int(page) >= 1
+        and _is_within(arguments.get("per_page", 1), LONGEST_PAGE)
+        and _is_within(arguments.get("page", 1), LAST_PAGE)
     )
+
+
+def _is_within(number: int | str, most: int) -> bool:
+    digits = str(number)
+    return digits.isdecimal() and len(digits) <= len(str(most)) and 1 <= int(digits) <= most

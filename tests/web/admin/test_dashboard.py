@@ -134,6 +134,8 @@ def test_compacting_takes_out_only_ids_without_a_job(admin: Visitor) -> None:
         "0/data/jobs/crm-events/failed/100000/asc/1.json",
         "0/data/jobs/crm-events/failed/8/up/1.json",
         "0/data/jobs/crm-events/failed/8/asc/-1.json",
+        "0/data/jobs/crm-events/failed/8/asc/99999999999999999999.json",
+        "0/view/jobs/crm-events/failed/8/asc/99999999999999999999",
         "1/view/queues",
         "99/data/queues.json",
     ],
