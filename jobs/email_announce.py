@@ -20,8 +20,6 @@ from queues.enqueue import NewJob, enqueue_many
 from queues.names import CRM_ACTIVITY_LOG
 from schemas import email as email_events
 from schemas.event import Event
-from services.mail import message as mail
-from services.mail import threads
 from services.mail.classify import Kind
 
 TITLES = {
@@ -34,10 +32,8 @@ TITLES = {
 }
 
 
-def announce(
-    account: EmailAccount, stored: Sequence[EmailMessage], parsed: dict[str, mail.EmailMessage]
-) -> None:
-    """Announce stored messages; `parsed` holds them by their dedupe key. Raises `RedisError`."""
+def announce(account: EmailAccount, stored: Sequence[EmailMessage]) -> None:
+    """Announce stored messages. Raises `RedisError` when Redis is away; then nothing counts as announced."""
     if not stored:
         return
     enqueue_many([job for message in stored for job in _timeline_jobs(message)])
@@ -47,7 +43,7 @@ def announce(
             stamps[contact] = max(message.sent_at, stamps.get(contact, message.sent_at))
     Contact.touch_each(stamps)
     Deal.touch(stamps)
-    events.publish_all(_events(account, stored, parsed))
+    events.publish_all(_events(account, stored))
     EmailMessage.mark_announced(message.id for message in stored)
 
 
@@ -72,27 +68,16 @@ def _timeline_jobs(message: EmailMessage) -> list[NewJob]:
     ]
 
 
-def _events(
-    account: EmailAccount, stored: Sequence[EmailMessage], parsed: dict[str, mail.EmailMessage]
-) -> list[Event]:
-    answered = {key for m in stored for key in _answers(parsed[m.dedupe_key])}
+def _events(account: EmailAccount, stored: Sequence[EmailMessage]) -> list[Event]:
+    answered = {key for message in stored for key in message.answers}
     originals = EmailMessage.by_message_ids(account.workspace_id, answered) if answered else {}
-    found = (_event(account, message, parsed[message.dedupe_key], originals) for message in stored)
+    found = (_event(account, message, originals) for message in stored)
     return [event for event in found if event]
 
 
-def _answers(message: mail.EmailMessage) -> tuple[str, ...]:
-    """Message-IDs of the mail that this one answers or returns, the nearest first."""
-    if message.bounce:
-        return (message.bounce.original_message_id,) if message.bounce.original_message_id else ()
-    return threads.hints(message)
-
-
-def _event(
-    account: EmailAccount, stored: EmailMessage, parsed: mail.EmailMessage, originals: dict[str, ObjectId]
-) -> Event | None:
+def _event(account: EmailAccount, stored: EmailMessage, originals: dict[str, ObjectId]) -> Event | None:
     """The event of one message; none for mail of our own."""
-    original = next((str(originals[key]) for key in _answers(parsed) if key in originals), None)
+    original = next((str(originals[key]) for key in stored.answers if key in originals), None)
     common: dict[str, Any] = {
         "workspace_id": str(account.workspace_id),
         "message_id": str(stored.id),
@@ -107,12 +92,11 @@ def _event(
         case Kind.FORWARD:
             return email_events.EmailForwarded(**common)
         case Kind.BOUNCE:
-            recipients = parsed.bounce.recipients if parsed.bounce else ()
             return email_events.EmailBounced(
                 **common,
                 original=original,
-                recipients=[r.email for r in recipients],
-                is_permanent=any(r.is_permanent for r in recipients),
+                recipients=[failed["email"] for failed in stored.failed_recipients],
+                is_permanent=any(failed["is_permanent"] for failed in stored.failed_recipients),
             )
         case _:
             return None

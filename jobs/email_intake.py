@@ -7,7 +7,8 @@ announced only after all of them, so a batch that died in the middle is made who
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any
 
 from bson import ObjectId
@@ -17,13 +18,18 @@ from models import store
 from models.contact import Contact
 from models.email_account import EmailAccount
 from models.email_message import EmailMessage
+from models.send_attempt import SendAttempt
 from services.mail import message as mail
 from services.mail import threads
 from services.mail.classify import Kind, classify
 from services.mail.imap import RawMessage
-from services.mail.parse import parse
+from services.mail.parse import content_key, parse
 
 CANDIDATES = 2_000  # stored messages that a batch is threaded against, the newest first
+# Copies of one message carry one date; programs that give all their mail one Message-ID do not.
+SAME_DATE = timedelta(minutes=2)
+
+Parsed = tuple[mail.EmailMessage, datetime]  # and when the server received it
 
 
 def take_in(account: EmailAccount, fetched: Sequence[RawMessage]) -> int:
@@ -31,11 +37,14 @@ def take_in(account: EmailAccount, fetched: Sequence[RawMessage]) -> int:
     if not fetched:
         return 0
     parsed = [(_parsed(raw), raw.received_at or store.now()) for raw in fetched]
+    related = _related(account.workspace_id, parsed)
+    parsed = _told_apart(parsed, related)
     own = EmailAccount.addresses_of(account.workspace_id)
     contacts = _contacts(account.workspace_id, (message for message, _ in parsed))
-    documents = _documents(account.workspace_id, parsed, own, contacts)
+    documents = _documents(account.workspace_id, parsed, related, own, contacts)
     unannounced = EmailMessage.store(account.workspace_id, account.id, documents)
-    email_announce.announce(account, unannounced, {message.dedupe_key: message for message, _ in parsed})
+    _settle_attempts(account.workspace_id, unannounced)
+    email_announce.announce(account, unannounced)
     return len(unannounced)
 
 
@@ -57,13 +66,43 @@ def _people(message: mail.EmailMessage) -> list[str]:
     return list(dict.fromkeys([*first, *sender, *sorted(threads.participants(message))]))
 
 
+def _related(workspace_id: ObjectId, parsed: Sequence[Parsed]) -> list[EmailMessage]:
+    """Stored messages that the batch may repeat, answer or continue."""
+    subjects: dict[str, tuple[datetime, datetime]] = {}
+    for message, received_at in parsed:
+        at, key = message.sent_at or received_at, threads.subject_key(message)
+        since, until = subjects.get(key, (at, at))
+        subjects[key] = (min(since, at), max(until, at))
+    subjects.pop("", None)
+    window = threads.SUBJECT_WINDOW
+    return EmailMessage.related(
+        workspace_id,
+        keys={key for message, _ in parsed for key in (*threads.hints(message), message.dedupe_key)},
+        subjects={key: (since - window, until + window) for key, (since, until) in subjects.items()},
+        limit=CANDIDATES,
+    )
+
+
+def _told_apart(parsed: Sequence[Parsed], related: Sequence[EmailMessage]) -> list[Parsed]:
+    """Another message under the Message-ID of a known one goes by its contents, so that it is not hidden."""
+    claims = {stored.dedupe_key: stored.claimed_at for stored in related}
+    result = []
+    for message, received_at in parsed:
+        claim = claims.setdefault(message.dedupe_key, message.sent_at)
+        if claim and message.sent_at and abs(claim - message.sent_at) > SAME_DATE:
+            message = replace(message, dedupe_key=content_key(message))
+        result.append((message, received_at))
+    return result
+
+
 def _documents(
     workspace_id: ObjectId,
-    parsed: Sequence[tuple[mail.EmailMessage, datetime]],
+    parsed: Sequence[Parsed],
+    related: Sequence[EmailMessage],
     own: set[str],
     contacts: dict[str, ObjectId],
 ) -> list[dict[str, Any]]:
-    known = _threading_candidates(workspace_id, parsed)
+    known = [_stored(message) for message in related]
     documents = []
     for message, received_at in parsed:
         at = min(message.sent_at or received_at, store.now())  # a date in the future is a wrong clock
@@ -75,29 +114,11 @@ def _documents(
     return documents
 
 
-def _threading_candidates(
-    workspace_id: ObjectId, parsed: Sequence[tuple[mail.EmailMessage, datetime]]
-) -> list[threads.Known]:
-    messages = [message for message, _ in parsed]
-    earliest = min(message.sent_at or at for message, at in parsed)
-    found = EmailMessage.related(
-        workspace_id,
-        keys={key for message in messages for key in (*threads.hints(message), message.dedupe_key)},
-        subjects={threads.subject_key(message) for message in messages},
-        since=earliest - threads.SUBJECT_WINDOW,
-        limit=CANDIDATES,
-    )
-    return [
-        threads.Known(
-            m.thread_key,
-            m.message_id,
-            m.provider_thread_id,
-            m.subject_key or "",
-            frozenset(m.participants),
-            m.sent_at,
-        )
-        for m in found
-    ]
+def _settle_attempts(workspace_id: ObjectId, stored: Sequence[EmailMessage]) -> None:
+    """Mail of ours whose sending ended in doubt was sent, if it turns up."""
+    sent = [message.message_id for message in stored if message.kind == Kind.OWN and message.message_id]
+    if sent:
+        SendAttempt.settle_sent(workspace_id, sent)
 
 
 def _kind(message: mail.EmailMessage, own: set[str]) -> Kind:
@@ -105,6 +126,13 @@ def _kind(message: mail.EmailMessage, own: set[str]) -> Kind:
     kind = classify(message, own)
     is_ours = message.from_ is not None and message.from_.email in own
     return Kind.OWN if is_ours and kind is Kind.AUTO_REPLY else kind
+
+
+def _stored(m: EmailMessage) -> threads.Known:
+    people = frozenset(m.participants)
+    return threads.Known(
+        m.thread_key, m.message_id, m.provider_thread_id, m.subject_key or "", people, m.sent_at
+    )
 
 
 def _known(message: mail.EmailMessage, thread_key: str, at: datetime) -> threads.Known:
@@ -123,7 +151,13 @@ def _document(message: mail.EmailMessage, kind: Kind, thread_key: str, at: datet
         "sender": message.from_.email if message.from_ else None,
         "recipients": sorted({address.email for address in (*message.to, *message.cc)}),
         "sent_at": at,
+        "claimed_at": message.sent_at,
         "kind": kind.value,
+        "answers": _answers(message),
+        "failed_recipients": [
+            {"email": failed.email, "is_permanent": failed.is_permanent}
+            for failed in (message.bounce.recipients if message.bounce else ())
+        ],
         "text": message.text,
         "reply_text": message.reply_text,
         "attachments": [
@@ -132,3 +166,9 @@ def _document(message: mail.EmailMessage, kind: Kind, thread_key: str, at: datet
         "is_truncated": message.is_truncated,
         "problems": list(message.problems),
     }
+
+
+def _answers(message: mail.EmailMessage) -> list[str]:
+    if message.bounce:
+        return [message.bounce.original_message_id] if message.bounce.original_message_id else []
+    return list(threads.hints(message))

@@ -5,33 +5,42 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
 from bson import ObjectId
 
-from jobs import email_intake, mailbox_lock
+from jobs import email_announce, email_folder, mailbox_lock
 from models import store
-from models.email_account import EmailAccount, FolderPosition
+from models.email_account import EmailAccount
+from models.email_message import EmailMessage
+from models.fields import Undecipherable
 from models.notification import Notification
 from queues import lease
 from queues.connection import redis
 from queues.enqueue import NewJob, enqueue_many
 from queues.names import EMAIL_SYNC
-from services.mail import imap
-from services.mail.cursor import FolderCursor
+from services import sentry
+from services.mail import folders, imap
 from services.mail.errors import (
     MailboxAuthFailed,
+    MailboxFolderMissing,
     MailboxMisconfigured,
-    MailboxUnavailable,
+    MailError,
 )
 from services.mail.settings import ImapSettings, Security
 
 DUE_LIMIT = 5_000  # mailboxes per tick; the rest is due again at the next one
-BATCH = 50  # messages that are stored before the cursor moves
 LEASE_SECONDS = 180.0  # far longer than one batch takes; renewed before each
+TIME_LIMIT = 240.0  # seconds; a mailbox with more to fetch goes on at the next tick, as others wait
+OWNER_IS_TOLD_AFTER = 5  # failed syncs in a row: the last hour or so
+# A message left in the middle is made whole at the next sync; this old, it would only be tried for ever.
+LEFTOVERS_AGE = timedelta(days=1)
+LEFTOVERS = 200  # messages per sync
 
 log = structlog.get_logger()
 
@@ -41,7 +50,7 @@ class SyncReport:
     """What one sync did, as the job's result."""
 
     account_id: str
-    outcome: str = "synced"  # or "locked", "busy", "not active"
+    outcome: str = "synced"  # or "more to come", "locked", "unavailable", "busy", "not active", "not due"
     fetched: int = 0
     new: int = 0
 
@@ -50,96 +59,96 @@ def run(tick: str) -> int:
     """Enqueue one `sync` per due mailbox; returns how many. Safe to run twice: a job per mailbox and tick."""
     due = EmailAccount.due(store.now(), limit=DUE_LIMIT)
     log.info(f"📧 Email sync started for {len(due)} accounts")
-    return enqueue_many([_sync_job(account_id, datetime.fromisoformat(tick)) for account_id in due])
+    return enqueue_many([_sync_job(account_id, tick) for account_id in due])
 
 
-def _sync_job(account_id: ObjectId, tick: datetime) -> NewJob:
+def _sync_job(account_id: ObjectId, tick: str) -> NewJob:
     return NewJob(
         queue=EMAIL_SYNC,
         func="jobs.email_sync.sync",
-        id=f"mailbox-{account_id}-{tick:%Y%m%dT%H%M%S}",
-        kwargs={"account_id": str(account_id)},
+        id=f"mailbox-{account_id}-{datetime.fromisoformat(tick):%Y%m%dT%H%M%S}",
+        kwargs={"account_id": str(account_id), "tick": tick},
         description=f"sync mailbox {account_id}",
     )
 
 
-def sync(account_id: str) -> dict[str, Any]:
+def sync(account_id: str, tick: str | None = None) -> dict[str, Any]:
     """Store what is new in one mailbox and publish what it means; returns a `SyncReport` as a dict.
 
+    A job that waited while the mailbox was synced, or paused, finds it not due any more at its `tick`.
+    A mailbox that cannot be read is paused, for longer each time: no retry of the job, no dead letter.
     Safe to run twice: messages are unique in their workspace, a lease keeps a second sync out, and the cursor
-    moves after the store. Raises `MailboxUnavailable` to be tried again.
+    moves after the store.
     """
     report = SyncReport(account_id)
-    account = EmailAccount.objects(id=ObjectId(account_id)).first()
-    if account is None or account.status != "active":
-        report.outcome = "not active"
-        return asdict(report)
     try:
         with lease.held(redis(), f"mailbox-{account_id}", LEASE_SECONDS) as held:
-            _sync_leased(account, held, report)
+            account = EmailAccount.objects(id=ObjectId(account_id)).first()
+            if account is None or account.status != "active":
+                report.outcome = "not active"
+            elif tick and account.next_sync_at > datetime.fromisoformat(tick):
+                report.outcome = "not due"
+            else:
+                _sync(account, held, report)
     except lease.LeaseTaken:
         report.outcome = "busy"
-    except (MailboxAuthFailed, MailboxMisconfigured) as error:
-        report.outcome = "locked"
-        mailbox_lock.lock(account, str(error))
-    except MailboxUnavailable as error:
-        account.mark_unavailable(store.now(), str(error))
-        raise
     return asdict(report)
 
 
-def _sync_leased(account: EmailAccount, held: lease.Lease, report: SyncReport) -> None:
+def _sync(account: EmailAccount, held: lease.Lease, report: SyncReport) -> None:
+    try:
+        _read_folders(account, held, report)
+    except (MailboxAuthFailed, MailboxMisconfigured) as error:
+        report.outcome = "locked"
+        mailbox_lock.lock(account, str(error))
+    except (MailError, email_folder.MessageFailed, Undecipherable) as error:
+        report.outcome = "unavailable"
+        _pause(account, error)
+
+
+def _read_folders(account: EmailAccount, held: lease.Lease, report: SyncReport) -> None:
+    deadline = time.monotonic() + TIME_LIMIT
     with imap.connect(_settings(account)) as mailbox:
-        folders = mailbox.folders()
-        for folder in (folders.inbox, folders.sent):
-            if folder:
-                _sync_folder(account, mailbox, folder, held, report)
+        for folder in _in_order(account, mailbox):
+            held.renew()
+            for batch in _batches(account, mailbox, folder):
+                report.fetched += batch.fetched
+                report.new += batch.new
+                held.renew()
+                if time.monotonic() > deadline:
+                    report.outcome = "more to come"
+                    log.info(f"📧 {report.new} new emails, more to come", account_id=report.account_id)
+                    return
+    _announce_leftovers(account)
     account.mark_synced(store.now())
     log.info(f"✅ Synced {report.new} new emails", account_id=report.account_id, fetched=report.fetched)
 
 
-def _sync_folder(
-    account: EmailAccount, mailbox: imap.Mailbox, folder: str, held: lease.Lease, report: SyncReport
-) -> None:
-    """Batch by batch: fetch, store, then move the cursor."""
-    has_more = True
-    while has_more:
-        held.renew()
-        fetched = _fetch(account, mailbox, folder)
-        report.fetched += len(fetched.messages)
-        report.new += email_intake.take_in(account, fetched.messages)
-        if not account.advance(_position(folder, fetched.cursor)):
-            raise lease.LeaseLost(f"the position of {folder!r} was moved by another sync")
-        has_more = fetched.has_more
+def _in_order(account: EmailAccount, mailbox: imap.Mailbox) -> list[str]:
+    """Sent first, so that answers and bounces find the mail that they are about; a broken folder last."""
+    found = mailbox.folders()
+    names = [folder for folder in (found.sent, found.inbox) if folder]
+    return sorted(names, key=account.is_failing_in)
 
 
-def _fetch(account: EmailAccount, mailbox: imap.Mailbox, folder: str) -> imap.Fetched:
-    """The next batch; one message at a time after a fetch that broke, so that the culprit is known."""
-    position = account.position(folder)
-    validity = position.uid_validity if position else 0
-    is_careful = account.failing_count and account.failing_folder == folder
+def _batches(account: EmailAccount, mailbox: imap.Mailbox, folder: str) -> Iterator[email_folder.Batch]:
+    """A folder that vanished between list and read is found again, or not, by the next sync."""
     try:
-        return mailbox.fetch_since(
-            folder,
-            _cursor(position) if position else None,
-            limit=1 if is_careful else BATCH,
-            now=store.now(),
-            skip=account.left_out(folder, validity),
-        )
-    except MailboxUnavailable as error:
-        if error.uids and account.note_failed_fetch(folder, validity, error.uids[0]):
-            _tell_of_poison(account, folder, validity, error.uids[0])
-        raise
+        yield from email_folder.read(account, mailbox, folder)
+    except MailboxFolderMissing as error:
+        if folder == folders.INBOX:
+            raise
+        log.warning("⚠️  folder skipped", account_id=str(account.id), folder=folder, reason=str(error))
 
 
-def _cursor(position: FolderPosition) -> FolderCursor:
-    return FolderCursor(position.uid_validity, position.last_uid, position.mod_seq)
-
-
-def _position(folder: str, cursor: FolderCursor) -> FolderPosition:
-    return FolderPosition(
-        name=folder, uid_validity=cursor.uid_validity, last_uid=cursor.last_uid, mod_seq=cursor.mod_seq
-    )
+def _announce_leftovers(account: EmailAccount) -> None:
+    """What was stored by a sync that died before it told of it, and is no longer where it would be found."""
+    since = store.now() - LEFTOVERS_AGE
+    try:
+        email_announce.announce(account, EmailMessage.unannounced_of(account.id, since, LEFTOVERS))
+    except email_folder.ITS_FAULT as error:
+        sentry.capture(error)
+        log.error("❌ messages cannot be announced", account_id=str(account.id), error=type(error).__name__)
 
 
 def _settings(account: EmailAccount) -> ImapSettings:
@@ -147,12 +156,17 @@ def _settings(account: EmailAccount) -> ImapSettings:
     return ImapSettings(server.host, server.port, server.username, server.password, Security(server.security))
 
 
-def _tell_of_poison(account: EmailAccount, folder: str, validity: int, uid: int) -> None:
-    log.error("☠️  message left out", account_id=str(account.id), folder=folder, uid=uid)
+def _pause(account: EmailAccount, error: Exception) -> None:
+    """Leave it alone for a while, and tell its owner when it stays that way."""
+    is_one_message = isinstance(error, email_folder.MessageFailed) or bool(getattr(error, "uids", ()))
+    account.pause(store.now(), str(error), grows=not is_one_message)
+    log.warning("⏸️  mailbox paused", account_id=str(account.id), failures=account.failures, reason=str(error))
+    if account.failures < OWNER_IS_TOLD_AFTER:
+        return
     Notification.notify(
         workspace_id=account.workspace_id,
         user_id=account.user_id,
-        kind="message_left_out",
-        message=f"A message in {folder} of {account.address} cannot be read and is left out (UID {uid})",
-        key=f"message-left-out:{account.id}:{folder}:{validity}:{uid}",
+        kind="mailbox_unavailable",
+        message=f"{account.address} has not been synced for a while: {error}",
+        key=f"mailbox-unavailable:{account.id}:{account.synced_at}",
     )

@@ -23,7 +23,7 @@ from models.store import now
 
 FIRST_PAUSE = timedelta(minutes=5)  # after a failure, doubled by each one more
 LONGEST_PAUSE = timedelta(hours=4)
-POISON_AFTER = 3  # failed fetches after which a message is left out
+POISON_AFTER = 3  # failed tries after which a message is left out
 
 
 class MailServer(EmbeddedDocument):
@@ -43,6 +43,14 @@ class FolderPosition(EmbeddedDocument):
     mod_seq = IntField()
 
 
+class MessagePlace(EmbeddedDocument):
+    """One message of a folder. Its UID means nothing under another UIDVALIDITY."""
+
+    folder = StringField(required=True)
+    uid_validity = IntField(required=True)
+    uid = IntField(required=True)
+
+
 class EmailAccount(Document):
     workspace_id = ObjectIdField(required=True)
     user_id = ObjectIdField(required=True)  # the member whose mailbox it is
@@ -53,13 +61,13 @@ class EmailAccount(Document):
     status = StringField(choices=("active", "locked", "disabled"), default="active")
     status_reason = StringField()
     folders = EmbeddedDocumentListField(FolderPosition)
-    failing_folder = StringField()  # the message that broke the last fetch, and how often it did
-    failing_uid = IntField()
+    failing = EmbeddedDocumentField(MessagePlace)  # the message that broke the last sync, and how often
     failing_count = IntField(default=0)
-    poisoned = ListField(StringField())  # "folder uidvalidity uid" of the messages that are left out
+    left_out = EmbeddedDocumentListField(MessagePlace)  # messages that broke it too often
     failures = IntField(default=0)  # syncs in a row that failed
     next_sync_at = DateTimeField(default=now)
     synced_at = DateTimeField()
+    locks = IntField(default=0)  # how often it was locked: names the episode that its owner is told of
 
     meta = {
         "collection": "email_accounts",
@@ -101,39 +109,62 @@ class EmailAccount(Document):
             self.folders = [position for position in self.folders if position.name != new.name] + [new]
         return moved
 
+    def forget_position(self, folder: str) -> None:
+        """Drop a position that makes no sense: the folder is read anew, which stores nothing twice."""
+        EmailAccount.objects(id=self.id).update_one(pull__folders__name=folder)
+        self.folders = [position for position in self.folders if position.name != folder]
+
     def mark_synced(self, moment: datetime) -> None:
         """The sync went through: due again at the next tick, all failures forgotten."""
-        EmailAccount.objects(id=self.id).update_one(
-            set__synced_at=moment, set__next_sync_at=moment, set__failures=0, set__failing_count=0
+        EmailAccount.objects(id=self.id, status="active").update_one(
+            set__synced_at=moment,
+            set__next_sync_at=moment,
+            set__failures=0,
+            set__failing_count=0,
+            unset__status_reason=True,
         )
 
-    def mark_unavailable(self, moment: datetime, reason: str) -> None:
-        """Not reachable: leave it alone for a while, longer after each failure in a row."""
-        pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(self.failures, 10))
-        EmailAccount.objects(id=self.id).update_one(
+    def pause(self, moment: datetime, reason: str, *, grows: bool = True) -> None:
+        """It failed: leave it alone for a while; with `grows`, longer after each failure in a row."""
+        pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(self.failures, 10)) if grows else FIRST_PAUSE
+        EmailAccount.objects(id=self.id, status="active").update_one(
             inc__failures=1, set__next_sync_at=moment + pause, set__status_reason=reason
         )
+        self.failures += 1
 
     def lock(self, reason: str) -> bool:
-        """Stop syncing until a person acts; whether this call did, so that the owner is told once."""
+        """Stop syncing until a person acts; returns whether this call did."""
         locked = EmailAccount.objects(id=self.id, status="active").update_one(
-            set__status="locked", set__status_reason=reason
+            set__status="locked", set__status_reason=reason, inc__locks=1
         )
         return bool(locked)
 
-    def note_failed_fetch(self, folder: str, uid_validity: int, uid: int) -> bool:
-        """Count a message that cannot be fetched; whether it is poison now, and will be left out."""
-        is_again = (self.failing_folder, self.failing_uid) == (folder, uid)
-        count = self.failing_count + 1 if is_again else 1
-        changes = {"failing_folder": folder, "failing_uid": uid, "failing_count": count}
-        if count < POISON_AFTER:
-            EmailAccount.objects(id=self.id).update_one(**{f"set__{k}": v for k, v in changes.items()})
-            return False
-        poison = f"{folder} {uid_validity} {uid}"
-        EmailAccount.objects(id=self.id).update_one(add_to_set__poisoned=poison, set__failing_count=0)
-        return True
+    def unlock(self) -> bool:
+        """Use it again, from the next tick on; returns whether it was locked."""
+        unlocked = EmailAccount.objects(id=self.id, status="locked").update_one(
+            set__status="active", set__failures=0, set__next_sync_at=now(), unset__status_reason=True
+        )
+        return bool(unlocked)
 
-    def left_out(self, folder: str, uid_validity: int) -> set[int]:
-        """UIDs of a folder that are poison."""
-        prefix = f"{folder} {uid_validity} "
-        return {int(entry.removeprefix(prefix)) for entry in self.poisoned if entry.startswith(prefix)}
+    def is_failing_in(self, folder: str) -> bool:
+        """Whether a message of the folder broke the last sync."""
+        return bool(self.failing_count) and bool(self.failing.folder == folder)
+
+    def note_failure(self, message: MessagePlace) -> bool:
+        """Count a message that cannot be fetched or taken in; whether it is left out from now on."""
+        is_again = message == self.failing
+        self.failing_count = self.failing_count + 1 if is_again else 1
+        self.failing = message
+        stored = message.to_mongo().to_dict()
+        update: dict[str, Any] = {"$set": {"failing": stored, "failing_count": self.failing_count}}
+        is_poison = bool(self.failing_count >= POISON_AFTER)
+        if is_poison:
+            update = {"$set": {"failing_count": 0}, "$addToSet": {"left_out": stored}}
+            self.failing_count = 0
+            self.left_out = [*self.left_out, message]
+        EmailAccount._get_collection().update_one({"_id": self.id}, update)
+        return is_poison
+
+    def left_out_of(self, folder: str) -> set[tuple[int, int]]:
+        """UIDVALIDITY and UID of the folder's messages that are left out."""
+        return {(place.uid_validity, place.uid) for place in self.left_out if place.folder == folder}

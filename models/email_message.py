@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -17,8 +17,11 @@ from mongoengine import (
     StringField,
 )
 from pymongo import UpdateOne
+from pymongo.errors import BulkWriteError
 
-from models.store import now
+from models.store import DUPLICATE_KEY, now
+
+BODY = ("text", "reply_text")  # fields that are large, and seldom wanted
 
 
 class EmailMessage(Document):
@@ -32,17 +35,20 @@ class EmailMessage(Document):
     participants = ListField(StringField())
     sender = StringField()
     recipients = ListField(StringField())
-    sent_at = DateTimeField(required=True)
+    sent_at = DateTimeField(required=True)  # what its sender claims, but never later than now
+    claimed_at = DateTimeField()  # the claim itself; absent without a readable date
     kind = StringField(choices=("bounce", "auto-reply", "own", "reply", "forward", "new"), required=True)
     text = StringField()
     reply_text = StringField()
     attachments = ListField(DictField())  # name, content_type, size
     is_truncated = BooleanField(default=False)
     problems = ListField(StringField())
+    answers = ListField(StringField())  # Message-IDs that it answers or returns, the nearest first
+    failed_recipients = ListField(DictField())  # of a bounce: email, is_permanent
     contact_ids = ListField(ObjectIdField())
     account_ids = ListField(ObjectIdField())  # the mailboxes that hold it
     stored_at = DateTimeField(default=now)
-    announced_at = DateTimeField()  # when its events and timeline entries were handed on
+    unannounced = BooleanField()  # true until its events and timeline entries are handed on, then absent
 
     meta = {
         "collection": "email_messages",
@@ -52,6 +58,7 @@ class EmailMessage(Document):
             {"fields": ["workspace_id", "thread_key"]},
             {"fields": ["workspace_id", "subject_key", "-sent_at"]},
             {"fields": ["contact_ids", "-sent_at"]},
+            {"fields": ["account_ids"], "partialFilterExpression": {"unannounced": True}},
         ],
     }
 
@@ -61,7 +68,8 @@ class EmailMessage(Document):
     ) -> list[EmailMessage]:
         """Store those that are new and link all to the mailbox; returns those not announced yet, in order.
 
-        `messages`: stored fields by name. Two store commands, whatever their number. Safe to run twice.
+        `messages`: stored fields by name. Two store commands, whatever their number. Safe to run twice, and
+        at the same time for two mailboxes.
         """
         if not messages:
             return []
@@ -69,18 +77,29 @@ class EmailMessage(Document):
             UpdateOne(
                 {"workspace_id": workspace_id, "dedupe_key": message["dedupe_key"]},
                 {
-                    "$setOnInsert": {**message, "stored_at": now()},
+                    "$setOnInsert": {**message, "stored_at": now(), "unannounced": True},
                     "$addToSet": {"account_ids": account_id},
                 },
                 upsert=True,
             )
             for message in messages
         ]
-        cls._get_collection().bulk_write(writes)
+        try:
+            cls._get_collection().bulk_write(writes)
+        except BulkWriteError as error:
+            if any(e["code"] != DUPLICATE_KEY for e in error.details["writeErrors"]):
+                raise
+            cls._get_collection().bulk_write(writes)  # another mailbox was faster: now it is there
         keys = [message["dedupe_key"] for message in messages]
-        stored = {m.dedupe_key: m for m in cls.objects(workspace_id=workspace_id, dedupe_key__in=keys)}
-        waiting = [stored[key] for key in dict.fromkeys(keys) if key in stored]
-        return [message for message in waiting if message.announced_at is None]
+        found = cls.objects(workspace_id=workspace_id, dedupe_key__in=keys, unannounced=True)
+        waiting = {message.dedupe_key: message for message in found.exclude(*BODY)}
+        return [waiting[key] for key in dict.fromkeys(keys) if key in waiting]
+
+    @classmethod
+    def unannounced_of(cls, account_id: ObjectId, since: datetime, limit: int) -> list[EmailMessage]:
+        """Messages of a mailbox whose sync died before it told of them, stored since a moment."""
+        found = cls.objects(account_ids=account_id, unannounced=True, stored_at__gte=since)
+        return list(found.exclude(*BODY).limit(limit))
 
     @classmethod
     def related(
@@ -88,23 +107,22 @@ class EmailMessage(Document):
         workspace_id: ObjectId,
         *,
         keys: Iterable[str],
-        subjects: Iterable[str],
-        since: datetime,
+        subjects: Mapping[str, tuple[datetime, datetime]],
         limit: int,
     ) -> list[EmailMessage]:
-        """Messages that share an id, a thread or a recent subject: what threading chooses from."""
+        """Messages that share an id, a thread, or a subject within a period: what threading chooses from."""
         keys = list(keys)
+        alike = [
+            {"subject_key": subject, "sent_at": {"$gte": since, "$lte": until}}
+            for subject, (since, until) in subjects.items()
+        ]
         found = cls.objects(
             __raw__={
                 "workspace_id": workspace_id,
-                "$or": [
-                    {"dedupe_key": {"$in": keys}},
-                    {"thread_key": {"$in": keys}},
-                    {"subject_key": {"$in": [s for s in subjects if s]}, "sent_at": {"$gte": since}},
-                ],
+                "$or": [{"dedupe_key": {"$in": keys}}, {"thread_key": {"$in": keys}}, *alike],
             }
         )
-        return list(found.exclude("text", "reply_text").order_by("-sent_at").limit(limit))
+        return list(found.exclude(*BODY).order_by("-sent_at").limit(limit))
 
     @classmethod
     def by_message_ids(cls, workspace_id: ObjectId, ids: Iterable[str]) -> dict[str, ObjectId]:
@@ -114,4 +132,4 @@ class EmailMessage(Document):
 
     @classmethod
     def mark_announced(cls, ids: Iterable[ObjectId]) -> None:
-        cls.objects(id__in=list(ids), announced_at=None).update(set__announced_at=now())
+        cls.objects(id__in=list(ids)).update(unset__unannounced=True)

@@ -13,9 +13,7 @@ from bson import ObjectId
 from mongoengine import DateTimeField, DictField, Document, IntField, ObjectIdField, StringField
 from pymongo.errors import BulkWriteError
 
-from models.store import now
-
-DUPLICATE_KEY = 11000  # MongoDB's error code
+from models.store import DUPLICATE_KEY, now
 
 
 class EventRecord(Document):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 from functools import lru_cache
 
-from cryptography.fernet import Fernet, MultiFernet
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from mongoengine import StringField
 
 import config
@@ -15,6 +16,23 @@ def _cipher() -> MultiFernet:
     return MultiFernet([Fernet(key) for key in config.settings().fernet_keys])
 
 
+class Undecipherable(Exception):
+    """A secret was encrypted with a key that is not in ENCRYPTION_KEYS: put it back, or enter it again."""
+
+    permanent = True
+
+
+def _is_token(value: object) -> bool:
+    """A Fernet token by its shape: version 0x80, time, 16 bytes of salt, blocks of 16, 32 bytes of MAC."""
+    if not isinstance(value, str) or not value.startswith("gAAAA"):
+        return False
+    try:
+        data = base64.b64decode(value, altchars=b"-_", validate=True)
+    except ValueError:
+        return False
+    return len(data) >= 73 and (len(data) - 57) % 16 == 0
+
+
 class EncryptedStringField(StringField):
     """A string that is encrypted at rest: plain in Python, a Fernet token in the store.
 
@@ -22,13 +40,19 @@ class EncryptedStringField(StringField):
     """
 
     def to_mongo(self, value: str) -> str:
-        return _cipher().encrypt(value.encode()).decode()
+        return value if _is_token(value) else _cipher().encrypt(value.encode()).decode()
 
     def to_python(self, value: str) -> str:
         return value
 
     def __get__(self, instance: object, owner: type) -> object:
         value = super().__get__(instance, owner)
-        if instance is None or not isinstance(value, str) or not value.startswith("gAAAA"):
+        if instance is None or not _is_token(value):
             return value
-        return _cipher().decrypt(value.encode()).decode()
+        try:
+            return _cipher().decrypt(value.encode()).decode()
+        except InvalidToken:
+            raise Undecipherable(
+                f"{self.name} cannot be decrypted: put the key it was stored with back into ENCRYPTION_KEYS, "
+                "or enter it again"
+            ) from None

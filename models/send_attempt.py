@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from bson import ObjectId
 from mongoengine import DateTimeField, Document, NotUniqueError, ObjectIdField, StringField
 
 from models.store import now
@@ -46,6 +47,13 @@ class SendAttempt(Document):
         SendAttempt.objects(id=self.id, status__in=["sending", "unknown"]).update_one(
             set__status=status, set__reason=reason, set__ended_at=now()
         )
+
+    @classmethod
+    def settle_sent(cls, workspace_id: ObjectId, message_ids: list[str]) -> None:
+        """Their mails were seen in Sent, so they were sent, whatever was known before."""
+        cls.objects(
+            workspace_id=workspace_id, message_id__in=message_ids, status__in=["sending", "unknown"]
+        ).update(set__status="sent", set__ended_at=now(), unset__reason=True)
 
     def take_back(self) -> None:
         """The server certainly took nothing: forget the attempt, so that it can be made again."""

@@ -17,6 +17,8 @@ import models
 
 SELECTION_TIMEOUT_MS = 3_000  # how long a request waits for an absent store before it answers 503
 
+DUPLICATE_KEY = 11000  # MongoDB's error code
+
 StoreError = PyMongoError
 
 

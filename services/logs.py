@@ -10,15 +10,30 @@ from typing import Any
 
 import structlog
 
-SECRET_NAMES = re.compile(r"pass(word|wd)?$|secret|token|authorization|api[-_]?key|cookie|dsn", re.IGNORECASE)
-CREDENTIALS_IN_URL = re.compile(r"(://[^:/@\s]*):\S+@")  # to the last @: a password may hold one
-REFUSED_INPUT = re.compile(r"input_value=.*?, input_type=", re.DOTALL)  # pydantic quotes what it refuses
+SECRET_NAMES = re.compile(
+    r"pass(word|wd|phrase)?$|secret|token|credential|authorization|(api|private|encryption)[-_]?keys?|cookie|dsn",
+    re.IGNORECASE,
+)
+# Each repetition has an end: a long text from outside must not hold up the process.
+CREDENTIALS_IN_URL = re.compile(r"(://[^:/@\s]{0,256}):\S{1,1024}@")  # to the last @: a password may hold one
+REFUSED_INPUT = re.compile(
+    r"input_value=.{0,1024}?, input_type=", re.DOTALL
+)  # pydantic quotes what it refuses
+CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")  # all but tab and line feed: they steer terminals
 LOUD_LIBRARIES = ("rq.worker", "rq.job", "rq.queue", "rq_scheduler.scheduler", "limits", "mail.log")
+TELLTALES = ("imapclient", "pymongo")  # at DEBUG they log whole messages and documents
 
 
 def hide_secrets(_logger: Any, _method: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """Structlog processor: values under secret-looking names and passwords in URLs never reach a log."""
     line.update(redacted(dict(line)))
+    return line
+
+
+def without_controls(_logger: Any, _method: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Structlog processor for a console: nothing that came from outside steers the terminal."""
+    texts = {name: CONTROL.sub("\ufffd", value) for name, value in line.items() if isinstance(value, str)}
+    line.update(texts)
     return line
 
 
@@ -50,16 +65,6 @@ def configure(log_format: str, level: str) -> None:
         structlog.processors.format_exc_info,  # a traceback becomes text here, before secrets are hidden
         hide_secrets,
     ]
-    renderer: Any = (
-        structlog.processors.JSONRenderer()
-        if log_format == "json"
-        else structlog.dev.ConsoleRenderer(
-            colors=sys.stderr.isatty(),
-            pad_event_to=0,
-            sort_keys=False,  # what a line is about comes first, its ids after it
-            exception_formatter=structlog.dev.plain_traceback,  # the default one prints local variables
-        )
-    )
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
@@ -70,9 +75,21 @@ def configure(log_format: str, level: str) -> None:
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *_renderers(log_format)],
         )
     )
     logging.basicConfig(handlers=[handler], level=level, force=True)
-    for name in LOUD_LIBRARIES:
+    for name in (*LOUD_LIBRARIES, *TELLTALES):
         logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def _renderers(log_format: str) -> list[Any]:
+    if log_format == "json":
+        return [structlog.processors.JSONRenderer()]
+    console = structlog.dev.ConsoleRenderer(
+        colors=sys.stderr.isatty(),
+        pad_event_to=0,
+        sort_keys=False,  # what a line is about comes first, its ids after it
+        exception_formatter=structlog.dev.plain_traceback,  # the default one prints local variables
+    )
+    return [without_controls, console]

@@ -13,6 +13,7 @@ class MailboxUnavailable(MailError):
     def __init__(self, message: str, *, uids: tuple[int, ...] = (), retry_after: float | None = None) -> None:
         super().__init__(message)
         self.uids = uids  # the messages that were being fetched; with limit=1 the culprit is known
+        self.uid_validity = 0  # under which these UIDs hold
         if retry_after is not None:
             self.retry_after = retry_after  # seconds
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+INBOX = "INBOX"  # by its standard name everywhere (RFC 3501, section 5.1)
 NAMES = """
 sent, sent items, sent mail, sent messages, gesendet, gesendete elemente, gesendete objekte, envoyés,
 messages envoyés, éléments envoyés, objets envoyés, enviados, elementos enviados, enviada, itens enviados,
@@ -31,4 +32,4 @@ def choose(listed: Iterable[tuple[Sequence[bytes], bytes | None, str]]) -> Folde
             by_use.append(name)
         elif name.rpartition((delimiter or b"/").decode())[2].lower() in SENT_NAMES:
             by_name.append(name)
-    return Folders("INBOX", next(iter(by_use + by_name), None))
+    return Folders(INBOX, next(iter(by_use + by_name), None))

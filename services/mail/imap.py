@@ -102,31 +102,38 @@ class Mailbox:
         *,
         now: datetime,
         max_bytes: int = MAX_MESSAGE_BYTES,
-        skip: Container[int] = (),
+        skip: Container[tuple[int, int]] = (),
     ) -> Fetched:
         """What is new in a folder since `cursor`: at most `limit` messages, past `max_bytes` headers only.
 
         Without a cursor, or with one whose UIDs the server has given up: the newest 30 days, 1,000 messages.
-        `skip` names UIDs to leave out: messages that could not be fetched, again and again.
+        `skip` names messages to leave out, by UIDVALIDITY and UID: they failed again and again.
 
         A failed search or fetch is never "no mail": it raises MailboxUnavailable with the UIDs it asked for.
         """
         state = self._examine(folder)
-        first_new = cursor.last_uid + 1 if cursor and state.continues(cursor) else None
-        uids = self._search(folder, first_new, now)
-        window = uids[:limit]
-        sizes = self._sizes(folder, window)
-        batch = _within(BATCH_BYTES, {uid: size if size <= max_bytes else 0 for uid, size in sizes.items()})
-        messages = self._messages(folder, [uid for uid in batch if uid not in skip], sizes, max_bytes)
-        covered = window if len(batch) == len(sizes) else batch  # what vanished meanwhile is covered, too
-        has_more = len(covered) < len(uids)
-        last_uid = covered[-1] if covered else first_new - 1 if first_new else self._last_uid(folder, state)
-        return Fetched(
-            messages=messages,
-            cursor=FolderCursor(state.uid_validity, last_uid, None if has_more else state.mod_seq),
-            resync=cursor is not None and first_new is None,
-            has_more=has_more,
-        )
+        with _under(state.uid_validity):
+            first_new = cursor.last_uid + 1 if cursor and state.continues(cursor) else None
+            uids = self._search(folder, first_new, now)
+            window = uids[:limit]
+            wanted = [uid for uid in window if (state.uid_validity, uid) not in skip]
+            sizes = self._sizes(folder, wanted)
+            batch = _within(
+                BATCH_BYTES, {uid: size if size <= max_bytes else 0 for uid, size in sizes.items()}
+            )
+            messages = self._messages(folder, batch, sizes, max_bytes)
+            # What vanished meanwhile is covered, and what is left out.
+            covered = window if len(batch) == len(sizes) else [uid for uid in window if uid <= batch[-1]]
+            has_more = len(covered) < len(uids)
+            last_uid = (
+                covered[-1] if covered else first_new - 1 if first_new else self._last_uid(folder, state)
+            )
+            return Fetched(
+                messages=messages,
+                cursor=FolderCursor(state.uid_validity, last_uid, None if has_more else state.mod_seq),
+                resync=cursor is not None and first_new is None,
+                has_more=has_more,
+            )
 
     def _examine(self, folder: str) -> FolderState:
         with imap_errors.translated(self._settings, f"open the folder {folder!r}", folder=folder):
@@ -190,6 +197,16 @@ class Mailbox:
                 uids=tuple(there),
             )
         return found
+
+
+@contextmanager
+def _under(uid_validity: int) -> Iterator[None]:
+    """An error names the UIDVALIDITY beside its UIDs: without it they mean nothing."""
+    try:
+        yield
+    except MailboxUnavailable as error:
+        error.uid_validity = uid_validity
+        raise
 
 
 def _raw(uid: int, data: Mapping[bytes, Any], key: bytes, size: int, *, is_truncated: bool) -> RawMessage:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 from imapclient.exceptions import CapabilityError, IMAPClientAbortError, IMAPClientError, LoginError
 
+from services.mail.decode import MALFORMED
 from services.mail.errors import (
     MailboxAuthFailed,
     MailboxFolderMissing,
@@ -40,6 +41,12 @@ def translated(
         raise
     except (IMAPClientError, OSError) as error:
         raise _in_our_words(error, settings, doing, folder, tuple(uids)) from None
+    except MALFORMED as error:  # IMAPClient's parser, on an answer that no server should give
+        raise MailboxUnavailable(
+            f"could not {doing} of {settings}: its answer cannot be read ({settings.scrub(error)}); it is "
+            "tried again",
+            uids=tuple(uids),
+        ) from None
 
 
 def _in_our_words(

@@ -6,6 +6,7 @@
 import email
 import hashlib
 import re
+from datetime import datetime
 from email.message import Message
 
 from services.mail import bounce, decode, headers, reply
@@ -49,7 +50,7 @@ def parse(raw: bytes, *, size: int | None = None, is_truncated: bool = False) ->
     found = _bounce(tree, text, sender, subject, body)
     return EmailMessage(
         message_id=message_id,
-        dedupe_key=message_id or _hash(str(sent_at), sender.email if sender else "", subject, text),
+        dedupe_key=message_id or _content_key(sent_at, sender, subject, text),
         subject=subject,
         from_=sender,
         sent_at=sent_at,
@@ -68,6 +69,15 @@ def parse(raw: bytes, *, size: int | None = None, is_truncated: bool = False) ->
         is_truncated=is_truncated,
         problems=body.problems,
     )
+
+
+def content_key(message: EmailMessage) -> str:
+    """What makes a message unique where its Message-ID does not."""
+    return _content_key(message.sent_at, message.from_, message.subject, message.text)
+
+
+def _content_key(sent_at: datetime | None, sender: Address | None, subject: str, text: str) -> str:
+    return _hash(str(sent_at), sender.email if sender else "", subject, text)
 
 
 def _taken_apart(raw: bytes, body: Body) -> Message:

@@ -12,7 +12,7 @@ from sandbox import dovecot
 from sandbox.dovecot import Dovecot
 from services.mail.settings import ImapSettings, Security
 
-MAILBOXES = 60
+MAILBOXES = 200  # more than there are tests
 PASSWORD = 'open sesame \\ "quoted" {5}'
 UMLAUT_USER, UMLAUT_PASSWORD = "umlaut@acme.test", "grüße"
 _numbers = itertools.count()

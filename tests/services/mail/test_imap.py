@@ -4,6 +4,7 @@ import socket
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+import imapclient
 import pytest
 
 from sandbox import dovecot
@@ -153,9 +154,31 @@ def test_old_mail_alone_is_skipped_for_good(account: Account) -> None:
 
 def test_messages_to_skip_are_left_out_and_passed(account: Account) -> None:
     account.deliver(mails.raw("One"), mails.raw("Poison"), mails.raw("Three"))
-    fetched = fetch(account, skip={2})
+    validity = fetch(account).cursor.uid_validity
+    fetched = fetch(account, skip={(validity, 2), (validity + 1, 3)})
     assert [message.uid for message in fetched.messages] == [1, 3]
     assert fetched.cursor.last_uid == 3
+
+
+def test_not_even_the_size_of_a_message_to_skip_is_asked_for(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account.deliver(mails.raw("One"), mails.raw("Poison"))
+    validity = fetch(account).cursor.uid_validity
+    real = imapclient.IMAPClient.fetch
+
+    def hang_up(self: imapclient.IMAPClient, uids: list[int], *rest: object) -> object:
+        if 2 in uids:
+            raise OSError("the server hung up")
+        return real(self, uids, *rest)
+
+    monkeypatch.setattr(imapclient.IMAPClient, "fetch", hang_up)
+    with pytest.raises(MailboxUnavailable) as caught:
+        fetch(account)
+    assert (caught.value.uids, caught.value.uid_validity) == ((1, 2), validity)
+    fetched = fetch(account, skip={(validity, 2)})
+    assert [message.uid for message in fetched.messages] == [1]
+    assert fetched.cursor.last_uid == 2
 
 
 def test_the_modification_sequence_is_kept_where_offered(account: Account) -> None:
