@@ -6,6 +6,7 @@ import structlog
 from flask import Flask, Response, jsonify
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
+from pymongo.errors import ConnectionFailure
 from werkzeug.exceptions import HTTPException
 from werkzeug.sansio.response import Response as BaseResponse
 
@@ -22,7 +23,7 @@ RETRY_SECONDS = 5  # what we ask a client to wait while the store is away
 def init_app(app: Flask) -> None:
     app.register_error_handler(HTTPException, _http)
     app.register_error_handler(ValidationError, _invalid)
-    app.register_error_handler(StoreError, _store_away)
+    app.register_error_handler(StoreError, _store_failed)
     app.register_error_handler(Exception, _unexpected)
 
 
@@ -68,7 +69,9 @@ def _invalid(error: ValidationError) -> tuple[Response, int]:
     return answer(422, describe(error))
 
 
-def _store_away(error: Exception) -> tuple[Response, int]:
+def _store_failed(error: StoreError) -> tuple[Response, int]:
+    if not (isinstance(error, ConnectionFailure) or error.timeout):
+        return _unexpected(error)  # it answers, and refuses: trying again does not help
     log.error("❌ the document store is away", error=type(error).__name__)
     response, status = answer(503, "the document store is away; try again")
     response.headers["Retry-After"] = str(RETRY_SECONDS)

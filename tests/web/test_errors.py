@@ -8,10 +8,10 @@ import pytest
 from flask import Flask, abort, redirect
 from flask.testing import FlaskClient
 from pydantic import BaseModel, ConfigDict
+from pymongo.errors import AutoReconnect, ExecutionTimeout, OperationFailure
 from werkzeug.exceptions import TooManyRequests
 from werkzeug.wrappers import Response
 
-from models.store import StoreError
 from web import errors
 
 
@@ -28,7 +28,15 @@ def client() -> Iterator[FlaskClient]:
 
     @app.get("/store")
     def _store() -> None:
-        raise StoreError("connection to secret-host lost")
+        raise AutoReconnect("connection to secret-host lost")
+
+    @app.get("/slow")
+    def _slow() -> None:
+        raise ExecutionTimeout("secret query", 50)
+
+    @app.get("/refused")
+    def _refused() -> None:
+        raise OperationFailure("Authentication failed for secret-user", 18)
 
     @app.get("/bug")
     def _bug() -> None:
@@ -58,6 +66,8 @@ def client() -> Iterator[FlaskClient]:
     ("path", "status", "message"),
     [
         ("/store", 503, "the document store is away; try again"),
+        ("/slow", 503, "the document store is away; try again"),
+        ("/refused", 500, "unexpected error; it has been recorded"),
         ("/bug", 500, "unexpected error; it has been recorded"),
         ("/limit", 429, "wait"),
         (
