@@ -28,7 +28,8 @@ from services import logs
 FLUSH_SECONDS = 2.0  # how long a process that ends waits for its last events
 SENT_OF_JOB = ("job_id", "func", "enqueued_at", "started_at")
 SENT_OF_REQUEST = ("method", "url")
-EMAIL_ADDRESS = re.compile(r"[\w.+%-]+@[\w-]+(?:\.[\w-]+)+")
+# Each repetition has an end, as in `logs`.
+EMAIL_ADDRESS = re.compile(r"[\w.+%-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63})+")
 
 
 def init(dsn: str | None, environment: str, *, release: str | None = None) -> None:

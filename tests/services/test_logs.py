@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import logging
+import time
 from collections.abc import Iterator
 
 import pytest
 import structlog
 
-from services import logs
+from services import logs, sentry
 
 SECRET = "s3cr3t-9d1e"
 
@@ -37,6 +38,7 @@ in_both_formats = pytest.mark.parametrize("log_format", ["console", "json"])
         {"headers": {"X-Api-Key": SECRET, "cookie": SECRET}},
         {"accounts": [{"refresh_token": SECRET}]},
         {"sentry_dsn": SECRET},
+        {"passphrase": SECRET, "credentials": [SECRET], "private_key": SECRET, "encryption_keys": SECRET},
         {"url": f"redis://user:{SECRET}@host:6379/0"},
         {"url": f"redis://:{SECRET}@host"},
         {"url": f"mongodb://user:{SECRET}@half@host/db"},  # an @ that was not quoted
@@ -122,3 +124,23 @@ def test_lines_below_the_level_are_left_out(capsys: pytest.CaptureFixture[str]) 
     output = capsys.readouterr().err
     assert "too quiet" not in output
     assert "loud enough" in output
+
+
+def test_what_came_from_outside_does_not_steer_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    logs.configure("console", "INFO")
+    structlog.get_logger().info("from \x1b]0;outside\x07", name="\x1b[2J\x9b31m")
+    try:
+        raise ValueError("\x1b[2J\tGrace")
+    except ValueError:
+        logging.getLogger("somebody.else").exception("\x1bcbroken")
+
+    output = capsys.readouterr().err
+    assert not {"\x1b", "\x07", "\x9b"} & set(output)
+    assert all(text in output for text in ("outside", "name=", "broken", "\tGrace"))
+
+
+@pytest.mark.parametrize("text", ["://:", "input_value=", "a", "a@b.", "x://u:p", "input_value=x, input_typ"])
+def test_a_long_text_is_cleaned_in_no_time(text: str) -> None:
+    started = time.process_time()
+    sentry.clean({"message": text * (100_000 // len(text))}, {})
+    assert time.process_time() - started < 2  # seconds; without limits it took minutes
