@@ -36,9 +36,10 @@ def list_(queue: str | None, page: int, per_page: int, as_json: bool) -> None:
         output.as_json({"total": total, "page": page, "dead_letters": [_brief(each) for each in letters]})
         return
     rows = ((_title(each), each.queue, output.ago(each.failed_at)) for each in letters)
-    output.table(["Dead letter", "Queue", "Failed"], rows, empty="There are no dead letters here. 🎉")
+    pages = -(-total // per_page)
+    none = "There are no dead letters here. 🎉" if not total else f"There is no page {page}."
+    output.table(["Dead letter", "Queue", "Failed"], rows, empty=none)
     if total > len(letters):
-        pages = -(-total // per_page)
         following = f" Next: --page {page + 1}" if page < pages else ""
         output.console().print(f"\nPage {page} of {pages}, {total:,} in all.{following}")
 
@@ -55,7 +56,7 @@ def show(job_id: str, as_json: bool) -> None:
     traceback = letter.pop("traceback")
     output.fields((name.replace("_", " "), value) for name, value in letter.items())
     if traceback:
-        click.echo(f"\n{traceback}")
+        click.echo(f"\n{output.harmless(traceback)}")
 
 
 @commands.command(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -16,20 +18,33 @@ from rich.table import Table
 from rich.text import Text
 
 WIDTH = 80  # columns; what a plain terminal has
+CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")  # all but tab and line feed: they steer terminals
 _UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 
 
 def as_json(data: Any) -> None:
     """One JSON document on stdout. Times in ISO 8601."""
-    click.echo(json.dumps(data, indent=2, ensure_ascii=False, default=_plain))
+    text = json.dumps(data, indent=2, ensure_ascii=not _is_unicode(), default=_plain)
+    click.echo(CONTROL.sub(lambda found: f"\\u{ord(found[0]):04x}", text))
+
+
+def _is_unicode() -> bool:
+    return (sys.stdout.encoding or "").lower().startswith("utf")
 
 
 def _plain(value: Any) -> str:
     return value.isoformat() if isinstance(value, datetime) else str(value)
 
 
+def harmless(text: str) -> str:
+    """What came from outside, without what would steer the operator's terminal; as long as it was."""
+    return CONTROL.sub("\ufffd", text)
+
+
 def console() -> Console:
     # Made anew each time: it must see the stdout of this moment.
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a terminal without emojis still shows the rest
     return Console(file=sys.stdout, width=WIDTH, highlight=False, soft_wrap=False)
 
 
@@ -40,7 +55,7 @@ def table(columns: Sequence[str | tuple[str, str]], rows: Iterable[Sequence[Any]
         title, justify = column if isinstance(column, tuple) else (column, "left")
         grid.add_column(title, justify=justify, overflow="fold")  # type: ignore[arg-type]
     for row in rows:
-        grid.add_row(*(cell if isinstance(cell, Text) else Text(str(cell)) for cell in row))
+        grid.add_row(*(_text(cell) for cell in row))
     console().print(grid if grid.row_count else empty)
 
 
@@ -51,8 +66,14 @@ def fields(pairs: Iterable[tuple[str, Any]]) -> None:
     grid.add_column(overflow="fold")
     for name, value in pairs:
         if value not in (None, "", (), [], {}):
-            grid.add_row(name, value if isinstance(value, Text) else Text(_readable(value)))
+            grid.add_row(name, _text(value))
     console().print(grid)
+
+
+def _text(value: Any) -> Text:
+    text = value.copy() if isinstance(value, Text) else Text(_readable(value))
+    text.plain = harmless(text.plain)
+    return text
 
 
 def _readable(value: Any) -> str:

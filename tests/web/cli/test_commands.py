@@ -168,3 +168,13 @@ def test_an_absent_store_is_one_line_and_exit_code_1(shell: Shell, command: str)
 def test_nothing_but_the_answer_is_on_stdout(shell: Shell) -> None:
     done = shell("flask demo load --json")
     assert json.loads(done.stdout)["name"] == "Acme"
+
+
+def test_a_terminal_without_emojis_gets_the_rest(shell: Shell) -> None:
+    workspace = Workspace(name="Tomáš 🎉").save()
+    Contact.upsert(workspace.id, "tomas@navy.test", {"first_name": "Tomáš 🎉"})
+    done = shell("flask dlq list && flask contacts show tomas@navy.test", PYTHONIOENCODING="ascii")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "There are no dead letters here. ?" in done.stdout
+    printed = shell("flask contacts show tomas@navy.test --json", PYTHONIOENCODING="ascii")
+    assert json.loads(printed.stdout)[0]["name"] == "Tomáš 🎉"

@@ -31,3 +31,18 @@ def test_an_unknown_e_mail_is_named(flask: Flask_) -> None:
     result = flask("contacts", "show", "nobody@navy.test")
     assert result.exit_code == 1
     assert "no workspace has a contact with the e-mail nobody@navy.test" in result.output
+
+
+def test_what_a_stranger_wrote_does_not_steer_the_terminal(
+    flask: Flask_, flask_json: Callable[..., Any]
+) -> None:
+    workspace = Workspace(name="Acme").save()
+    name = "\x1b]0;title\x07\x9b2JGrace"
+    Contact.upsert(workspace.id, "grace@navy.test", {"first_name": name, "company": "[bold]Navy[/]"})
+    shown = flask("contacts", "show", "grace@navy.test").stdout
+    assert not {"\x1b", "\x07", "\x9b"} & set(shown)
+    assert "2JGrace" in shown
+    assert "[bold]Navy[/]" in shown
+    printed = flask("contacts", "show", "grace@navy.test", "--json").stdout
+    assert not {"\x1b", "\x07", "\x9b"} & set(printed)
+    assert flask_json("contacts", "show", "grace@navy.test")[0]["name"] == name

@@ -45,6 +45,9 @@ def test_the_list_is_paged(dead: list[str], flask: Flask_, flask_json: Json) -> 
     second = flask("dlq", "list", "--per-page", "2", "--page", "2").stdout
     assert "Page 2 of 2, 3 in all." in second
     assert "Next" not in second
+    beyond = flask("dlq", "list", "--page", "7").stdout
+    assert "There is no page 7." in beyond
+    assert "Page 7 of 1, 3 in all." in beyond
     pages = [flask_json("dlq", "list", "--per-page", "2", "--page", n)["dead_letters"] for n in ("1", "2")]
     assert sorted(letter["id"] for page in pages for letter in page) == sorted(dead)
 
