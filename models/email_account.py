@@ -78,6 +78,11 @@ class EmailAccount(Document):
         ],
     }
 
+    def clean(self) -> None:
+        """Addresses in lower case, as they are compared. Runs before each save."""
+        self.address = self.address.strip().lower()
+        self.aliases = [alias.strip().lower() for alias in self.aliases]
+
     @classmethod
     def due(cls, moment: datetime, limit: int) -> list[ObjectId]:
         """Ids of the mailboxes of all workspaces that are to be synced, the longest waiting first."""
@@ -88,7 +93,7 @@ class EmailAccount(Document):
     def addresses_of(cls, workspace_id: ObjectId) -> set[str]:
         """Every address of the workspace's own mailboxes, in lower case."""
         accounts = cls.objects(workspace_id=workspace_id).only("address", "aliases")
-        return {address.lower() for account in accounts for address in (account.address, *account.aliases)}
+        return {address for account in accounts for address in (account.address, *account.aliases)}
 
     def position(self, folder: str) -> FolderPosition | None:
         return next((position for position in self.folders if position.name == folder), None)
@@ -145,6 +150,13 @@ class EmailAccount(Document):
             set__status="active", set__failures=0, set__next_sync_at=now(), unset__status_reason=True
         )
         return bool(unlocked)
+
+    def store_password(self, password: str) -> None:
+        """A new password, for reading and, where the user name is the same, for sending."""
+        self.imap.password = password
+        if self.smtp and self.smtp.username == self.imap.username:
+            self.smtp.password = password
+        self.save()
 
     def is_failing_in(self, folder: str) -> bool:
         """Whether a message of the folder broke the last sync."""

@@ -45,6 +45,12 @@ def send(settings: SmtpSettings, message: OutgoingMessage) -> None:
         _hand_over(settings, server, message, recipient)
 
 
+def check(settings: SmtpSettings) -> None:
+    """Sign in and send nothing. Raises what `send` raises before it hands a message over."""
+    with _connected(settings):
+        pass
+
+
 def _envelope(message: OutgoingMessage) -> tuple[str, str]:
     sender = [address.addr_spec for address in message["From"].addresses]
     recipients = [address.addr_spec for address in message["To"].addresses]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Flask
 
-from web.cli import contacts, cron, db, demo, dlq, env, events, jobs, queues
+from web.cli import contacts, cron, db, demo, dlq, env, events, jobs, mailboxes, queues
 
 
 def init_app(app: Flask) -> None:
@@ -18,6 +18,7 @@ def init_app(app: Flask) -> None:
         env.show,
         events.commands,
         jobs.commands,
+        mailboxes.commands,
         queues.show,
     ):
         app.cli.add_command(command)
