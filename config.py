@@ -15,6 +15,9 @@ from zoneinfo import ZoneInfo, available_timezones
 from cryptography.fernet import Fernet
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+from pymongo.errors import PyMongoError
+from pymongo.uri_parser import parse_uri
+from redis import ConnectionPool
 
 # What demo mode uses where nothing is given. Public, so refused everywhere else.
 DEMO_SECRETS = {
@@ -113,12 +116,33 @@ class Settings(BaseSettings):
             return value
         raise ValueError("has a port that is no number; is a / in the password? write it as %2F")
 
+    @field_validator("redis_url")
+    @classmethod
+    def _has_known_options(cls, value: SecretStr | None) -> SecretStr | None:
+        with contextlib.suppress(TypeError, ValueError):  # connects to nothing
+            if value:
+                ConnectionPool.from_url(value.get_secret_value()).make_connection()
+            return value
+        raise ValueError("cannot be read: an option after the ? is unknown or wrong")
+
     @field_validator("mongodb_uri")
     @classmethod
     def _names_database(cls, value: SecretStr) -> SecretStr:
         if not urlsplit(value.get_secret_value()).path.strip("/"):
             raise ValueError("must name the database, like mongodb://host/clianta")
         return value
+
+    @field_validator("mongodb_uri")
+    @classmethod
+    def _can_be_read(cls, value: SecretStr) -> SecretStr:
+        uri = value.get_secret_value()
+        with contextlib.suppress(PyMongoError, ValueError):  # their messages would quote the password
+            if uri.startswith("mongodb://"):  # +srv is read with the help of DNS
+                parse_uri(uri)
+            return value
+        raise ValueError(
+            "cannot be read: in user and password write / as %2F, @ as %40, : as %3A; are the options right?"
+        )
 
     @field_validator("sentry_dsn")
     @classmethod

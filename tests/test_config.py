@@ -90,6 +90,12 @@ def test_every_bad_value_is_named_at_once_with_what_would_be_right(read: Read) -
         ("MONGODB_URI", "mongodb://localhost:27017", "mongodb://host/clianta"),
         ("MONGODB_URI", "mongodb+srv://host/?retryWrites=true", "mongodb://host/clianta"),
         ("REDIS_URL", f"redis://:{SECRET}/x@host:6379", "%2F"),
+        ("REDIS_URL", f"redis://:{SECRET}@host:6379/0?socket_timeout=soon", "option"),
+        ("REDIS_URL", f"redis://:{SECRET}@host:6379/0?no_such_option=1", "option"),
+        ("MONGODB_URI", f"mongodb://user:{SECRET}/x@host/db", "%2F"),
+        ("MONGODB_URI", f"mongodb://user:{SECRET}@x:y@host/db", "%40"),
+        ("MONGODB_URI", f"mongodb://user:{SECRET}@host:port/db", "cannot be read"),
+        ("MONGODB_URI", f"mongodb://user:{SECRET}@host/db?no_such_option=1", "options"),
         ("ENCRYPTION_KEYS", "short", "32 bytes"),
         ("ENCRYPTION_KEYS", f"{Fernet.generate_key().decode()},", "32 bytes"),
         ("SECRET_KEY", "short", "16 characters"),
@@ -101,6 +107,7 @@ def test_a_bad_value_is_named_with_a_hint(read: Read, name: str, value: str, hin
 
     assert name in message
     assert hint in message
+    assert SECRET not in message
 
 
 def test_a_secret_is_in_no_message(read: Read) -> None:
