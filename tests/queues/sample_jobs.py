@@ -6,6 +6,7 @@ import os
 import signal
 import threading
 
+from queues import progress
 from queues.connection import redis
 
 LEDGER = "test:ledger"  # list: what the jobs did
@@ -72,3 +73,22 @@ def block_in_c(what: str) -> None:
 
 def note_pid() -> None:
     note(str(os.getpid()))
+
+
+def fail_until(key: str, what: str) -> str:
+    """Fail for good until somebody sets that key."""
+    note(what)
+    if not redis().exists(key):
+        raise Hopeless(f"{key} is not set")
+    return what
+
+
+def report_progress(times: int, what: str) -> None:
+    """Report as often as that, as fast as it goes."""
+    for n in range(1, times + 1):
+        progress.report(n, times, f"{what} {n}")
+
+
+def report_and_wait(what: str) -> None:
+    progress.report(1, 2, "half")
+    wait_for_go(what)
