@@ -1,15 +1,18 @@
-"""The cron process: `python scheduler.py`. Enqueues what is due and relays events that missed Redis."""
+"""The cron process: `python scheduler.py`. Enqueues what is due; relays events that missed Redis."""
 
 from __future__ import annotations
 
 import argparse
 import signal
 import threading
+from collections.abc import Callable
+from datetime import UTC, datetime
 
 import structlog
 
 import config
-from jobs.schedule import SCHEDULE
+from jobs.run_ledger import RunLedger
+from jobs.watchdog import Watchdog
 from models import store
 from publishers import relay
 from queues.connection import RedisError, connect
@@ -18,6 +21,8 @@ from services import logs, sentry
 
 log = structlog.get_logger()
 
+HOUSEKEEPING = 60.0  # seconds between two looks for pending events and missed runs; costs no Redis command
+
 
 def main() -> None:
     argparse.ArgumentParser(description=__doc__).parse_args()
@@ -25,25 +30,45 @@ def main() -> None:
     logs.configure(settings.log_format, settings.log_level)
     sentry.init(settings.sentry_project, settings.sentry_environment)
     store.connect(settings.mongodb_uri.get_secret_value())
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
-    table = SCHEDULE if settings.jobs_enabled else ()
-    log.info("⏰ scheduler started", entries=len(table), jobs_enabled=settings.jobs_enabled)
-    Scheduler(table, connect(settings.redis_location)).run(stop, on_wake=_relay)
+    stop = _stop_on_signals()
+    ledger = RunLedger(is_on=settings.jobs_enabled)
+    log.info("⏰ scheduler started", jobs_enabled=settings.jobs_enabled)
+    housekeeping = threading.Thread(target=_keep_house, args=(ledger, stop), name="housekeeping")
+    housekeeping.start()
+    Scheduler(ledger, connect(settings.redis_location)).run(stop)
+    housekeeping.join()
     log.info("👋 scheduler stopped")
     sentry.flush()
 
 
+def _stop_on_signals() -> threading.Event:
+    """Set on SIGTERM and SIGINT, from a thread: a signal handler must not wait for locks."""
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: threading.Thread(target=stop.set).start())
+    return stop
+
+
+def _keep_house(ledger: RunLedger, stop: threading.Event) -> None:
+    watchdog = Watchdog(ledger.table, datetime.now(UTC))
+    while not stop.is_set():
+        _try("events could not be relayed", _relay)
+        _try("missed runs could not be looked for", lambda: watchdog.check(datetime.now(UTC)))
+        stop.wait(HOUSEKEEPING)
+
+
 def _relay() -> None:
-    """Enqueue accepted events whose job is not in Redis. What fails now is done at the next wake-up."""
-    try:
-        count = relay.relay()
-    except (store.StoreError, RedisError) as error:
-        log.error("❌ events could not be relayed; trying again later", error=str(error))
-        return
-    if count:
+    """Enqueue accepted events whose job is not in Redis."""
+    if count := relay.relay():
         log.info("📬 relayed pending events", events=count)
+
+
+def _try(problem: str, action: Callable[[], object]) -> None:
+    """What fails now is done at the next look."""
+    try:
+        action()
+    except (store.StoreError, RedisError) as error:
+        log.error(f"❌ {problem}; trying again later", error=str(error))
 
 
 if __name__ == "__main__":

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from queues.cron import CronEntry
+from collections.abc import Mapping
+from dataclasses import replace
+
+from models.cron_override import CronOverride
+from queues.cron_entry import CronEntry
 from queues.names import EMAIL_SYNC
 
 SCHEDULE: tuple[CronEntry, ...] = (
@@ -16,6 +20,8 @@ ARCHIVED: dict[str, str] = {
     name: f"{name} was archived on 2026-02-04 and is no longer run; there is no replacement"
     for name in ("agent-event-trigger", "agent-resume-execution", "agent-scheduled")
 }
+
+RUNNER = "jobs.runner.run"  # keeps the run ledger around each of them
 
 
 class ArchivedJob(ValueError):
@@ -36,5 +42,19 @@ def entry(name: str) -> CronEntry:
         raise ArchivedJob(ARCHIVED[name])
     for candidate in SCHEDULE:
         if candidate.name == name:
-            return candidate
+            return replace(candidate, runner=RUNNER)
     raise UnknownJob(f"there is no job {name!r}; there are: {', '.join(e.name for e in SCHEDULE)}")
+
+
+def table(overrides: Mapping[str, CronOverride]) -> list[CronEntry]:
+    """The entries as they are run, with what operators changed about them, by name."""
+    return [overridden(entry(line.name), overrides.get(line.name)) for line in SCHEDULE]
+
+
+def overridden(line: CronEntry, override: CronOverride | None) -> CronEntry:
+    """The entry with what an operator changed about it."""
+    if override is None:
+        return line
+    paused = override.pause_reason if override.paused_at else None
+    since = override.changed_at
+    return replace(line, **override.changes, paused=paused, since=since)

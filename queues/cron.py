@@ -1,165 +1,161 @@
 """The cron table in Redis: exact ticks, each once, however many schedulers run.
 
-Kept in rq-scheduler's own keys, so its tools see the entries. One script call moves an entry to its next
-time and enqueues a fresh job; who moves it, enqueues it. So there is no lock, and nothing is half done.
+One script call moves each due entry to its next time and enqueues a fresh job; who moves it, decides. So
+there is no lock, and nothing is half done.
+
+    sleep until something is due, or the bell rings ──▶ read the table ──▶ plan ──▶ move and enqueue ──▶ …
+
+A wake-up costs the wait and the read, and one ZADD per due entry beyond its enqueue. Schedulers' clocks must
+agree to AHEAD_INTERVAL; that is what NTP is for.
 """
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from zoneinfo import ZoneInfo
 
 import structlog
-from croniter import croniter
 from redis import Redis, RedisError
-from rq_scheduler import Scheduler as RqScheduler
 
-import config
-from queues.enqueue import CronGuard, NewJob, enqueue_guarded
+from queues import cron_control, keys
+from queues.cron_entry import CronEntry, Overlap
+from queues.cron_plan import plan
+from queues.cron_store import CronStore
+from queues.cron_table import CronTable, Marks
+from queues.doorbell import Doorbell
 from queues.job import Job
 
 log = structlog.get_logger()
 
 RECONNECT = 2.0  # seconds between two tries to reach an absent Redis
-HEARTBEAT = 60  # seconds between two signs of life; the key lapses 10 s later
+HEARTBEAT = 60.0  # seconds between two signs of life at most; the key lapses after two and a half
+EARLY = 0.25  # seconds before a tick that the wait on the bell ends: Redis ends one up to 0.1 s late
 
 
-@dataclass(frozen=True)
-class CronEntry:
-    """One line of the cron table. `func` is called with `tick`, the ISO time that it was due at."""
-
-    name: str
-    cron: str
-    func: str
-    queue: str
-    description: str
-    time_zone: str | None = None  # None: the setting TZ
-
-    @property
-    def zone(self) -> ZoneInfo:
-        return ZoneInfo(self.time_zone) if self.time_zone else config.settings().time_zone
-
-    @property
-    def line(self) -> dict[str, str]:
-        """What decides when it is due."""
-        return {"cron_string": self.cron, "time_zone": self.zone.key}
-
-    def next_after(self, moment: datetime) -> datetime:
-        """The first time after `moment` that the entry is due, in UTC; in its own time zone, DST included."""
-        due: datetime = croniter(self.cron, moment.astimezone(self.zone)).get_next(datetime)
-        return due.astimezone(UTC)
-
-    def job(self, due: datetime) -> NewJob:
-        """The tick's job. Its id holds the due time: the same tick is enqueued once."""
-        return NewJob(
-            queue=self.queue,
-            func=self.func,
-            id=f"{self.name}-{due:%Y%m%dT%H%M}",
-            kwargs={"tick": due.isoformat()},
-            description=f"{self.name} {due:%Y-%m-%d %H:%M} UTC",
-            meta={"tick": due.isoformat()},
-        )
-
-
-class Scheduler(RqScheduler):
+class Scheduler(CronTable):
     """Holds a cron table and enqueues its ticks. Any number may run at once."""
 
-    job_class = Job
+    def __init__(
+        self, store: CronStore, connection: Redis, *, name: str | None = None, heartbeat: float = HEARTBEAT
+    ):
+        super().__init__(connection=connection, interval=int(heartbeat), job_class=Job, name=name)
+        self.table: dict[str, CronEntry] = {}
+        self._store = store
+        self._heartbeat = heartbeat
+        self._heartbeat_due = 0.0  # by the monotonic clock
+        self._registered: dict[str, dict[str, str]] | None = None  # the lines that Redis was told
+        self._bell = Doorbell(connection, keys.CRON_BELL)
 
-    def __init__(self, table: Sequence[CronEntry], connection: Redis, name: str | None = None):
-        super().__init__(connection=connection, interval=HEARTBEAT, job_class=Job, name=name)
-        self.table = {entry.name: entry for entry in table}
+    # The loop.
 
-    def register(self, moment: datetime) -> None:
-        """Make Redis hold exactly this table; safe to repeat.
-
-        An entry that is there keeps its time, so that an overdue tick stays overdue; one whose cron line or
-        time zone changed starts anew.
-        """
-        stored = self._stored_lines()
-        with self.connection.pipeline() as pipeline:
-            for entry in self.table.values():
-                self._template(entry).save(pipeline=pipeline)
-                due = {entry.name: entry.next_after(moment).timestamp()}
-                pipeline.zadd(self.scheduled_jobs_key, due, nx=stored.get(entry.name) == entry.line)
-            for name in self.names() - self.table.keys():
-                pipeline.zrem(self.scheduled_jobs_key, name)
-                pipeline.delete(Job.key_for(name))
-            pipeline.execute()
-
-    def names(self) -> set[str]:
-        """The entries that Redis holds."""
-        return {name.decode() for name in self.connection.zrange(self.scheduled_jobs_key, 0, -1)}
-
-    def tick(self, moment: datetime) -> int:
-        """Enqueue what is due; returns how many ticks this scheduler enqueued.
-
-        A missed tick is made up for once, however many were missed: never a burst.
-        """
-        due = self.connection.zrangebyscore(
-            self.scheduled_jobs_key, "-inf", moment.timestamp(), withscores=True
-        )
-        ticks = [
-            (self.table[name.decode()], datetime.fromtimestamp(at, UTC))
-            for name, at in due
-            if name.decode() in self.table
-        ]
-        enqueued = enqueue_guarded([(entry.job(at), self._guard(entry, moment)) for entry, at in ticks])
-        for (entry, at), ours in zip(ticks, enqueued, strict=True):
-            if ours:
-                log.info("⏰ tick", entry=entry.name, due=at.isoformat())
-        return sum(enqueued)
-
-    def seconds_until_due(self, moment: datetime) -> float:
-        """How long until the next entry is due; HEARTBEAT at most, 0 when one is overdue."""
-        first = self.connection.zrange(self.scheduled_jobs_key, 0, 0, withscores=True)
-        wait = first[0][1] - moment.timestamp() if first else HEARTBEAT
-        return max(0.0, min(HEARTBEAT, wait))
-
-    def _guard(self, entry: CronEntry, moment: datetime) -> CronGuard:
-        return CronGuard(self.scheduled_jobs_key, entry.name, entry.next_after(moment).timestamp())
-
-    def _template(self, entry: CronEntry) -> Job:
-        """What rq-scheduler's tools show of the entry; it is never run itself."""
-        job: Job = self._create_job(
-            entry.func, id=entry.name, description=entry.description, queue_name=entry.queue, commit=False
-        )
-        job.meta.update(entry.line)
-        return job
-
-    def _stored_lines(self) -> dict[str, dict[str, str]]:
-        jobs = Job.fetch_many(list(self.table), connection=self.connection)
-        return {name: job.meta for name, job in zip(self.table, jobs, strict=True) if job}
-
-    def run(self, stop: threading.Event, on_wake: Callable[[], object]) -> None:
-        """Until `stop` is set: enqueue what is due, call `on_wake`, sleep until the next entry is due.
+    def run(self, stop: threading.Event) -> None:
+        """Until `stop` is set: enqueue what is due, sleep until the next entry is due.
 
         Outlives an absent Redis: it tries again every RECONNECT seconds, and nothing due is forgotten.
         """
+        threading.Thread(target=self._end_wait_on, args=(stop,), daemon=True).start()
         while not stop.is_set():
             try:
-                wait = self.wake(datetime.now(UTC))
+                self._sleep_until(self.wake(datetime.now(UTC)), stop)
             except RedisError as error:
                 log.error("❌ Redis is away; trying again", error=str(error), seconds=RECONNECT)
-                wait = RECONNECT
-            on_wake()
-            stop.wait(wait)
+                stop.wait(RECONNECT)
         with suppress(RedisError):  # its key lapses by itself
             self.connection.delete(self.key)
 
-    def wake(self, moment: datetime) -> float:
-        """Show that we live and enqueue what is due; returns the seconds to sleep.
+    def _end_wait_on(self, stop: threading.Event) -> None:
+        stop.wait()
+        self._bell.interrupt()
 
-        Our key is missing at the start, and when Redis came back empty: then the table is put there first.
-        """
-        if not self.connection.expire(self.key, HEARTBEAT + 10):
+    def _sleep_until(self, due: datetime | None, stop: threading.Event) -> None:
+        """Until `due` by the wall clock, or until the bell rings. Looks at the clock at each heartbeat."""
+        while not stop.is_set():
+            left = (due - datetime.now(UTC)).total_seconds() if due else self._heartbeat
+            if left <= 0:
+                return
+            if left <= EARLY:
+                stop.wait(left)
+            elif self._bell.wait([], min(left - EARLY, self._heartbeat)):
+                self.connection.delete(keys.CRON_BELL)  # however often it rang
+                return
+            self._show_life_when_due()
+
+    def wake(self, moment: datetime) -> datetime | None:
+        """Enqueue what is due; returns when the next entry is due, None without an entry."""
+        self._adopt_table(moment)
+        marks = self.read()
+        if self.table.keys() - marks.keys():  # Redis came back empty
             self.register(moment)
+            marks = self.read()
+        marks |= self._set_back(marks, moment)
+        marks |= self._tick(marks, moment)
+        self._show_life_when_due()
+        return min((marks[name].due for name in self.table), default=None)
+
+    # The table.
+
+    def _adopt_table(self, moment: datetime) -> None:
+        """Take over the table as it is now; Redis is told only what has changed."""
+        self.table = {entry.name: entry for entry in self._store.table() if entry.enabled}
+        if self._lines() != self._registered:
+            self.register(moment)
+
+    def register(self, moment: datetime) -> None:
+        super().register(moment)
+        self._registered, self._heartbeat_due = self._lines(), 0.0
+
+    def _lines(self) -> dict[str, dict[str, str]]:
+        return {name: entry.line for name, entry in self.table.items()}
+
+    def last_ticks(self, names: Iterable[str]) -> Mapping[str, datetime]:
+        return self._store.last_ticks(names)
+
+    # Ticks.
+
+    def _tick(self, marks: Marks, moment: datetime) -> Marks:
+        """Decide on what is due, and record what this scheduler decided; returns the entries' next times."""
+        due = {name: mark for name, mark in marks.items() if mark.due <= moment}
+        unfinished = self._unfinished([name for name in due if self.table[name].overlap is Overlap.SKIP])
+        plans = [plan(self.table[name], mark, moment, unfinished.get(name)) for name, mark in due.items()]
+        ours = self.enqueue([p for p in plans if p.is_run]) + self.move([p for p in plans if not p.is_run])
+        for decided in ours:
+            log.info("⏰ tick", entry=decided.entry.name, due=decided.due.isoformat(), reason=decided.reason)
+        self._store.record(ours)
+        return {p.entry.name: p.moves_to for p in plans}
+
+    def _unfinished(self, names: list[str]) -> dict[str, str]:
+        """Of each entry whose former run is not over, one such job.
+
+        The ledger names the candidates, so that an entry that is done costs no command; Redis decides. A run
+        that ends between this look and the move is still taken for unfinished: its tick is on record as
+        skipped, none is lost.
+        """
+        candidates = self._store.unfinished(names) if names else {}
+        pairs = [(name, job_id) for name, ids in candidates.items() for job_id in ids]
+        if not pairs:
+            return {}
+        states = cron_control.states([job_id for _, job_id in pairs], self.connection)
+        return {name: job_id for name, job_id in pairs if states[job_id] in cron_control.NOT_OVER}
+
+    def _set_back(self, marks: Marks, moment: datetime) -> Marks:
+        """Move entries back whose last tick lies in the future: the clock was set back."""
+        found = {name: mark.set_back(self.table[name], moment) for name, mark in marks.items()}
+        changed = {name: mark for name, mark in found.items() if mark}
+        if changed:
+            log.warning("⚠️  the clock was set back", entries=sorted(changed))
+            self.put_back(changed)
+        return changed
+
+    # Signs of life.
+
+    def _show_life_when_due(self) -> None:
+        if time.monotonic() < self._heartbeat_due:
+            return
+        lapses = int(2.5 * self._heartbeat)
+        if not self.connection.expire(self.key, lapses):
             self.connection.hset(self.key, "birth", time.time())
-            self.connection.expire(self.key, HEARTBEAT + 10)
-        self.tick(moment)
-        return self.seconds_until_due(moment)
+            self.connection.expire(self.key, lapses)
+        self._heartbeat_due = time.monotonic() + 0.9 * self._heartbeat

@@ -23,22 +23,23 @@ LONGEST = 240.0  # seconds; some managed services close a connection that is idl
 class Doorbell:
     """One worker's wait. `wait` is called by one thread only; `ring` and `interrupt` by any."""
 
-    def __init__(self, connection: Redis):
+    def __init__(self, connection: Redis, bell: str = keys.DOORBELL):
         self._connection = connection
+        self._bell = bell
         self._blocking: Redis | None = None
         self._client_id = 0
         self._is_waiting = False
         self._is_interrupted = False
 
     def ring(self) -> None:
-        self._connection.rpush(keys.DOORBELL, "1")
+        self._connection.rpush(self._bell, "1")
 
-    def wait(self, queues: Sequence[str], seconds: float) -> None:
-        """Return when the bell rings, a job stands in one of the queues, or the time is over."""
+    def wait(self, queues: Sequence[str], seconds: float) -> bool:
+        """Return when the bell rings, a job stands in one of the queues, or (False) the time is over."""
         self._is_waiting = True  # before the look at _is_interrupted: so interrupt() cannot miss a wait
         try:
-            if not self._is_interrupted:
-                self._block([keys.DOORBELL, *map(keys.queue_key, queues)], min(seconds, LONGEST))
+            watched = [self._bell, *map(keys.queue_key, queues)]
+            return not self._is_interrupted and self._block(watched, min(seconds, LONGEST))
         finally:
             self._is_waiting = False
 
@@ -50,7 +51,7 @@ class Doorbell:
                 self._connection.client_unblock(self._client_id)
             time.sleep(INTERRUPT_PAUSE)
 
-    def _block(self, watched: list[str], seconds: float) -> None:
+    def _block(self, watched: list[str], seconds: float) -> bool:
         if self._blocking is None:
             self._blocking = for_blocking(self._connection, LONGEST)
             self._client_id = int(self._blocking.client_id())
@@ -59,5 +60,6 @@ class Doorbell:
         except RedisError:
             self._blocking = None  # the next connection has another id
             raise
-        if popped and as_text(popped[0]) != keys.DOORBELL:
+        if popped and as_text(popped[0]) != self._bell:
             self._connection.lpush(*popped)
+        return bool(popped)

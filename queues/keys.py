@@ -7,6 +7,7 @@ from rq.registry import FailedJobRegistry, ScheduledJobRegistry, StartedJobRegis
 from rq.suspension import WORKERS_SUSPENDED
 
 DOORBELL = "clianta:doorbell"  # list: idle workers wait on it
+CRON_BELL = "clianta:cron-bell"  # list: one of the idle schedulers is woken by it
 RATE_PREFIX = "clianta:rate:"  # string per queue: when its next start is due
 PAUSED = "clianta:paused"  # hash: queue name -> who paused it, when and why
 LAST_TRIM = "clianta:trimmed"  # string: lapses when the next trim is due

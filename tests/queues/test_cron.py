@@ -4,137 +4,132 @@ from __future__ import annotations
 
 import threading
 import zlib
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
 
 import pytest
 
+from queues import cron_control
 from queues.connection import redis
-from queues.cron import CronEntry, Scheduler
+from queues.cron_entry import CronEntry, Overlap
 from queues.job import Job
+from tests.queues.cron_memory import NOON, Memory, entry, queued, scheduler
+from tests.waiting import wait_until
 
-NOON = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
-NOTE = "tests.queues.sample_jobs.note"
-
-
-def entry(name: str = "mail", cron: str = "*/5 * * * *", zone: str | None = None) -> CronEntry:
-    return CronEntry(name, cron, NOTE, "email-sync", "Pull mail", time_zone=zone)
+MINUTE = timedelta(minutes=1)
 
 
 @pytest.fixture
 def table(clean_redis: None) -> tuple[CronEntry, ...]:
-    return (entry(), entry("nightly", "0 2 * * *"))
-
-
-def scheduler(*table: CronEntry) -> Scheduler:
-    return Scheduler(table, redis())
-
-
-def queued() -> list[str]:
-    return [job.decode() for job in redis().lrange("rq:queue:email-sync", 0, -1)]
+    return (entry(overlap=Overlap.QUEUE), entry("nightly", "0 2 * * *"))
 
 
 def test_registering_twice_leaves_one_entry_each(table: tuple[CronEntry, ...]) -> None:
     for _ in range(2):
-        scheduler(*table).register(NOON)
-    assert scheduler().names() == {"mail", "nightly"}
+        scheduler(Memory(*table)).wake(NOON)
+    assert scheduler(Memory()).names() == {"mail", "nightly"}
 
 
 def test_an_entry_removed_from_code_disappears(table: tuple[CronEntry, ...]) -> None:
-    scheduler(*table).register(NOON)
-    scheduler(table[0]).register(NOON)
-    assert scheduler().names() == {"mail"}
+    scheduler(Memory(*table)).wake(NOON)
+    scheduler(Memory(table[0])).wake(NOON)
+    assert scheduler(Memory()).names() == {"mail"}
     assert not redis().exists("rq:job:nightly")
 
 
 def test_a_tick_enqueues_a_fresh_job_named_after_its_time(table: tuple[CronEntry, ...]) -> None:
-    cron = scheduler(*table)
-    cron.register(NOON)
-    assert cron.tick(NOON + timedelta(minutes=4, seconds=59)) == 0
-    assert cron.tick(NOON + timedelta(minutes=5)) == 1
-    assert cron.tick(NOON + timedelta(minutes=5)) == 0
-    assert cron.tick(NOON + timedelta(minutes=10)) == 1
+    cron = scheduler(Memory(*table))
+    assert cron.wake(NOON) == NOON + 5 * MINUTE
+    cron.wake(NOON + timedelta(minutes=4, seconds=59))
+    assert queued() == []
+    for _ in range(2):
+        assert cron.wake(NOON + 5 * MINUTE) == NOON + 10 * MINUTE
+    cron.wake(NOON + 10 * MINUTE)
     assert queued() == ["mail-20260601T1205", "mail-20260601T1210"]
     assert Job.fetch("mail-20260601T1205", connection=redis()).kwargs == {"tick": "2026-06-01T12:05:00+00:00"}
 
 
 def test_registering_again_keeps_an_overdue_tick(table: tuple[CronEntry, ...]) -> None:
-    scheduler(*table).register(NOON)
-    late = NOON + timedelta(minutes=7)
-    restarted = scheduler(*table)
-    restarted.register(late)
-    assert restarted.tick(late) == 1
+    scheduler(Memory(*table)).wake(NOON)
+    scheduler(Memory(*table)).wake(NOON + 7 * MINUTE)
     assert queued() == ["mail-20260601T1205"]
 
 
-def test_missed_ticks_are_made_up_for_once_not_in_a_burst(table: tuple[CronEntry, ...]) -> None:
-    cron = scheduler(*table)
-    cron.register(NOON)
-    much_later = NOON + timedelta(days=4)
-    assert cron.tick(much_later) == 2  # one per entry
-    assert cron.tick(much_later) == 0
-    assert cron.seconds_until_due(much_later) == 60  # the heartbeat comes first
+def test_a_changed_cron_line_starts_anew(clean_redis: None) -> None:
+    scheduler(Memory(entry(cron="0 2 * * *"))).wake(NOON)
+    assert scheduler(Memory(entry(cron="* * * * *"))).wake(NOON) == NOON + MINUTE
 
 
-def test_a_changed_cron_line_starts_anew(table: tuple[CronEntry, ...]) -> None:
-    scheduler(entry(cron="0 2 * * *")).register(NOON)
-    changed = scheduler(entry(cron="* * * * *"))
-    changed.register(NOON)
-    assert changed.seconds_until_due(NOON + timedelta(seconds=30)) == 30
+def test_a_line_changed_at_run_time_holds_from_the_next_wake_up_on(clean_redis: None) -> None:
+    store = Memory(entry())
+    cron, other = scheduler(store), scheduler(store)
+    cron.wake(NOON)
+    other.wake(NOON)
+    store.entries = [replace(store.entries[0], cron="3 * * * *")]
+    assert cron.wake(NOON + MINUTE) == NOON + 3 * MINUTE
+    assert other.wake(NOON + 3 * MINUTE) == NOON + 63 * MINUTE
+    assert queued() == ["mail-20260601T1203"]
+
+
+def test_a_disabled_entry_is_not_scheduled(clean_redis: None) -> None:
+    store = Memory(entry())
+    cron = scheduler(store)
+    cron.wake(NOON)
+    store.entries = [replace(store.entries[0], enabled=False)]
+    assert cron.wake(NOON + 6 * MINUTE) is None
+    assert cron.names() == set()
+    assert queued() == []
 
 
 def test_each_tick_happens_once_however_many_schedulers_run(table: tuple[CronEntry, ...]) -> None:
-    schedulers = [scheduler(*table) for _ in range(4)]
-    schedulers[0].register(NOON)
-    counts: list[int] = []
+    store = Memory(*table)
+    schedulers = [scheduler(store) for _ in range(4)]
+    schedulers[0].wake(NOON)
     barrier = threading.Barrier(len(schedulers))
 
-    def run(one: Scheduler) -> None:
+    def run(index: int) -> None:
         for minute in range(5, 500, 5):
             barrier.wait(10)
-            counts.append(one.tick(NOON + timedelta(minutes=minute)))
+            schedulers[index].wake(NOON + minute * MINUTE)
 
-    threads = [threading.Thread(target=run, args=(one,)) for one in schedulers]
+    threads = [threading.Thread(target=run, args=(index,)) for index in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
-    assert sum(counts) == 99
-    assert len(set(queued())) == 99
-
-
-@pytest.mark.parametrize(
-    ("zone", "after", "due"),
-    [
-        ("Europe/Berlin", datetime(2026, 1, 10, 12, tzinfo=UTC), datetime(2026, 1, 11, 8, tzinfo=UTC)),
-        ("Europe/Berlin", datetime(2026, 7, 10, 12, tzinfo=UTC), datetime(2026, 7, 11, 7, tzinfo=UTC)),
-        ("Europe/Berlin", datetime(2026, 3, 28, 12, tzinfo=UTC), datetime(2026, 3, 29, 7, tzinfo=UTC)),
-        ("America/New_York", datetime(2026, 11, 1, 2, tzinfo=UTC), datetime(2026, 11, 1, 14, tzinfo=UTC)),
-        ("Asia/Kolkata", datetime(2026, 5, 1, 12, tzinfo=UTC), datetime(2026, 5, 2, 3, 30, tzinfo=UTC)),
-        (None, datetime(2026, 5, 1, 12, tzinfo=UTC), datetime(2026, 5, 2, 9, tzinfo=UTC)),
-    ],
-)
-def test_nine_o_clock_is_nine_in_the_entry_s_zone(zone: str | None, after: datetime, due: datetime) -> None:
-    assert entry(cron="0 9 * * *", zone=zone).next_after(after) == due
+        thread.join(60)
+    assert len(queued()) == len(set(queued())) == 99
+    assert sorted(plan.entry.id_of(plan.due) for plan in store.plans) == sorted(queued())
 
 
 def test_no_pickle_is_written_by_the_scheduler(table: tuple[CronEntry, ...]) -> None:
-    cron = scheduler(*table)
-    cron.register(NOON)
-    cron.tick(NOON + timedelta(days=1))
+    cron = scheduler(Memory(*table))
+    cron.wake(NOON)
+    cron.wake(NOON + timedelta(days=1))
     job_keys = list(redis().scan_iter("rq:job:*"))
     assert len(job_keys) == 4
     for key in job_keys:
-        assert zlib.decompress(redis().hget(key, "data")).startswith(b"[")
-        assert redis().hget(key, "meta").startswith(b"{")
+        fields: dict[bytes, Any] = redis().hgetall(key)  # type: ignore[assignment]
+        assert zlib.decompress(fields[b"data"]).startswith(b"[")
+        assert fields[b"meta"].startswith(b"{")
 
 
-def test_the_loop_ends_on_stop_and_shows_that_it_lives(table: tuple[CronEntry, ...]) -> None:
-    stop, woken = threading.Event(), threading.Event()
-    cron = scheduler(*table)
-    thread = threading.Thread(target=cron.run, args=(stop, woken.set))
+def test_sentry_does_not_take_a_tick_s_id_for_a_monitor(table: tuple[CronEntry, ...]) -> None:
+    cron = scheduler(Memory(*table))
+    cron.wake(NOON)
+    cron.wake(NOON + 5 * MINUTE)
+    assert Job.fetch(queued()[0], connection=redis()).meta.keys() == {"tick"}
+
+
+def test_the_loop_shows_that_it_lives_wakes_on_the_bell_and_ends_on_stop(clean_redis: None) -> None:
+    store, stop = Memory(), threading.Event()
+    cron = scheduler(store)
+    thread = threading.Thread(target=cron.run, args=(stop,))
     thread.start()
-    assert woken.wait(5)
-    assert redis().ttl(cron.key) > 60
+    wait_until(lambda: redis().ttl(cron.key) > 120)
+    store.entries = [entry(cron="0 0 29 2 *")]
+    cron_control.ring()
+    wait_until(lambda: cron.names() == {"mail"}, timeout=2)
     stop.set()
     thread.join(5)
     assert not thread.is_alive()
@@ -142,8 +137,20 @@ def test_the_loop_ends_on_stop_and_shows_that_it_lives(table: tuple[CronEntry, .
 
 
 def test_the_schedule_is_rebuilt_when_redis_comes_back_empty(table: tuple[CronEntry, ...]) -> None:
-    cron = scheduler(*table)
+    cron = scheduler(Memory(*table))
     cron.wake(NOON)
     redis().flushall()
-    assert cron.wake(NOON) == 60
+    assert cron.wake(NOON) == NOON + 5 * MINUTE
     assert cron.names() == {"mail", "nightly"}
+    assert redis().exists(cron.key)
+
+
+def test_a_redis_that_was_lost_around_a_tick_loses_no_tick(table: tuple[CronEntry, ...]) -> None:
+    store = Memory(*table)
+    cron = scheduler(store)
+    cron.wake(NOON)
+    cron.wake(NOON + 5 * MINUTE)
+    redis().flushall()
+    store.last = {"mail": NOON + 5 * MINUTE}
+    cron.wake(NOON + 12 * MINUTE)
+    assert queued() == ["mail-20260601T1210"]

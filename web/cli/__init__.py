@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from flask import Flask
 
-from web.cli import contacts, cron, db, demo, dlq, env, events, jobs, mailboxes, queues
+from web.cli import contacts, cron_change, db, demo, dlq, env, events, jobs, mailboxes, queues
 
 
 def init_app(app: Flask) -> None:
     """Register the commands."""
     for command in (
         contacts.commands,
-        cron.commands,
+        cron_change.commands,
         db.commands,
         demo.commands,
         dlq.commands,

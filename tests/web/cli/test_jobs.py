@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 import time_machine
+from click.testing import Result
 
 from jobs import schedule
 from queues import dead_letters
 from queues.connection import redis
-from queues.cron import CronEntry
+from queues.cron_entry import CronEntry
 from queues.job import Job
 from tests import failing
-from tests.web.cli.conftest import PROJECT, Flask_
-from web.cli import cron as cron_command
+from tests.waiting import wait_until
+from tests.web.cli.conftest import Flask_
 from web.cli import jobs as jobs_command
 
 Json = Callable[..., Any]
@@ -28,17 +28,22 @@ Json = Callable[..., Any]
 def sample(monkeypatch: pytest.MonkeyPatch) -> CronEntry:
     """A cron table of one entry."""
     entry = CronEntry("sample", "0 9 * * *", "tests.failing.tick", "analytics", "Do it", "Europe/Berlin")
-    for module in (schedule, jobs_command, cron_command):
+    for module in (schedule, jobs_command):
         monkeypatch.setattr(module, "SCHEDULE", (entry,))
     return entry
 
 
 @pytest.fixture
-def worker(stores: None) -> Iterator[None]:
-    """A worker process, as in the Procfile."""
-    with subprocess.Popen([sys.executable, "worker.py"], cwd=PROJECT) as process:
-        yield
-        process.terminate()
+def run_and_wait(flask: Flask_, run_jobs: Callable[[], int]) -> Callable[..., Result]:
+    """`flask jobs run … --wait` in a thread, while this one works as worker."""
+
+    def run(name: str) -> Result:
+        with ThreadPoolExecutor(1) as threads:
+            result = threads.submit(flask, "jobs", "run", name, "--wait", "--timeout", "20")
+            wait_until(lambda: run_jobs() or result.done(), timeout=20)
+            return result.result()
+
+    return run
 
 
 def test_the_list_names_the_scheduled_jobs_and_the_archived(flask: Flask_, flask_json: Json) -> None:
@@ -52,20 +57,22 @@ def test_a_job_is_enqueued_now(sample: CronEntry, flask_json: Json) -> None:
     answer = flask_json("jobs", "run", "sample")
     job = Job.fetch(answer["job_id"], connection=redis())
     assert (answer["status"], answer["queue"], job.origin) == ("queued", "analytics", "analytics")
-    assert job.func_name == sample.func
-    assert set(job.kwargs) == {"tick"}
+    assert job.func_name == "jobs.runner.run"
+    assert job.kwargs["name"] == "sample"
     assert flask_json("jobs", "run", "sample")["job_id"] != answer["job_id"]
 
 
-def test_waiting_for_a_job_that_succeeds(sample: CronEntry, worker: None, flask: Flask_) -> None:
+def test_waiting_for_a_job_that_succeeds(sample: CronEntry, run_and_wait: Callable[..., Result]) -> None:
     redis().set(failing.MENDED, 1)
-    result = flask("jobs", "run", "sample", "--wait", "--timeout", "20")
+    result = run_and_wait("sample")
     assert result.exit_code == 0, result.output
     assert "sample is done" in result.stdout
 
 
-def test_waiting_for_a_job_that_fails_exits_with_1(sample: CronEntry, worker: None, flask: Flask_) -> None:
-    result = flask("jobs", "run", "sample", "--wait", "--timeout", "20")
+def test_waiting_for_a_job_that_fails_exits_with_1(
+    sample: CronEntry, run_and_wait: Callable[..., Result]
+) -> None:
+    result = run_and_wait("sample")
     assert result.exit_code == 1
     assert "the mailboxes are broken" in result.stdout
     assert "flask dlq show sample-manual-" in result.stdout
