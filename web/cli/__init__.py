@@ -18,6 +18,6 @@ def init_app(app: Flask) -> None:
         env.show,
         events.commands,
         jobs.commands,
-        queues.show,
+        queues.commands,
     ):
         app.cli.add_command(command)
