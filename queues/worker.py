@@ -215,6 +215,7 @@ class Worker(BaseWorker):
         The other jobs are handed back; the stuck one comes back when its lock lapses, once.
         """
         log.error("☠️  job ignores its time limit; the worker leaves", job_id=job_id)
+        self._stopping.set()  # or this worker takes the jobs again that it hands back
         others = [claimed for claimed in self._slots.running() if claimed.job.id != job_id]
         with suppress(RedisError):
             hand_back.hand_back(self.connection, self.name, others)

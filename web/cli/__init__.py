@@ -19,6 +19,6 @@ def init_app(app: Flask) -> None:
         events.commands,
         jobs.commands,
         mailboxes.commands,
-        queues.show,
+        queues.commands,
     ):
         app.cli.add_command(command)

