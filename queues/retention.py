@@ -63,7 +63,7 @@ def _drop(connection: Redis, registry: str, ids: Sequence[str]) -> None:
             Job.key_for(job_id),
             Result.get_key(job_id),
             Job.dependents_key_for(job_id),
-            f"{Job.key_for(job_id)}:dependencies",
+            Job(job_id, connection=connection).dependencies_key,
         )
     ]
     with connection.pipeline(transaction=False) as pipeline:

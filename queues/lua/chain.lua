@@ -18,7 +18,7 @@ local function wait_for(parent, job, queue)
   redis.call('HSET', hash, 'status', 'deferred', 'on_failure', policy)
   redis.call('ZADD', 'rq:deferred:' .. queue, unix_time(), job)
   redis.call('SADD', 'rq:job:' .. parent .. ':dependents', job)
-  redis.call('SADD', hash .. ':dependencies', parent)
+  redis.call('SADD', dependencies(job), parent)
 end
 
 local function place_behind(parent, job, queue)

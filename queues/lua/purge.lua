@@ -5,7 +5,7 @@
 -- ARGV[1]  now, as RQ writes times
 -- ARGV[2…] job ids
 -- returns  per job 1 (deleted) or 0 (not in the registry)
--- cost     per job ZREM, SMEMBERS, HGET, 2 DEL
+-- cost     per job ZREM, SMEMBERS, HGET, 2 DEL; and what is cancelled
 
 -- include settle
 
@@ -16,7 +16,7 @@ for i = 2, #ARGV do
   if results[i - 1] == 1 then
     local hash = 'rq:job:' .. job
     abandon(job, ARGV[1])
-    redis.call('DEL', hash, hash .. ':dependencies', 'rq:results:' .. job, 'rq:executions:' .. job)
+    redis.call('DEL', hash, 'rq:job::' .. job .. ':dependencies', 'rq:results:' .. job, 'rq:executions:' .. job)
   end
 end
 return results

@@ -6,8 +6,8 @@
 --   batches, webhook: these fields of the job's hash
 -- abandon(job, at): the job will never run again; what can never come true without it is cancelled
 --
--- cost     a job that others wait for: SMEMBERS and per job that waits HMGET, SMEMBERS, ZREM, SREM, then HSET,
---          PERSIST, 2 pushes. A member of a batch: SREM, SCARD. A webhook: XREVRANGE, EXISTS, 2 HSET, PERSIST, 2 pushes.
+-- cost     a job that others wait for: SMEMBERS and per job that waits HMGET, SMEMBERS, ZREM, SREM, DEL,
+--          then HSET, PERSIST, 2 pushes. A member of a batch: SREM, SCARD. A webhook: XREVRANGE, EXISTS, 2 HSET, PERSIST, 2 pushes.
 
 -- include push
 
@@ -30,10 +30,12 @@ end
 
 -- Jobs that wait for others: RQ's own dependents.
 
+local function dependencies(job) return 'rq:job::' .. job .. ':dependencies' end -- RQ's key has two colons
+
 local function cancel(job, queue, at)
   if redis.call('ZREM', 'rq:deferred:' .. queue, job) == 0 then return end
   lay_to_rest(job, 'canceled', 'rq:canceled:' .. queue, at)
-  redis.call('DEL', 'rq:job:' .. job .. ':dependencies')
+  redis.call('DEL', dependencies(job))
 end
 
 local function cancel_dependents(job, at)
@@ -53,7 +55,7 @@ local function is_over(status, may_fail)
 end
 
 local function waits_for_another(job, parent, may_fail)
-  for _, other in ipairs(redis.call('SMEMBERS', 'rq:job:' .. job .. ':dependencies')) do
+  for _, other in ipairs(redis.call('SMEMBERS', dependencies(job))) do
     if other ~= parent and not is_over(redis.call('HGET', 'rq:job:' .. other, 'status'), may_fail) then
       return true
     end
@@ -73,6 +75,7 @@ local function go_on(job, parent, outcome, at)
     end
   elseif not waits_for_another(job, parent, may_fail) and redis.call('ZREM', 'rq:deferred:' .. queue, job) == 1 then
     redis.call('SREM', 'rq:job:' .. parent .. ':dependents', job)
+    redis.call('DEL', dependencies(job))
     make_ready(job, queue, at, at_front == '1')
   end
 end
