@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 from bson import ObjectId
+from pymongo.errors import AutoReconnect
 
-from models import store
 from models.activity import Activity
 from models.contact import CUSTOM_FIELDS_SIZE, Contact
 from models.event import EventRecord
@@ -107,7 +107,7 @@ def test_a_retry_publishes_once_what_a_crash_held_back(
         Contact.upsert(api.workspace.id, "grace@navy.test", {"company": "Navy"})
 
     def die(*_: object) -> None:
-        raise store.StoreError("connection lost")
+        raise AutoReconnect("connection lost")
 
     with monkeypatch.context() as patch:
         patch.setattr(*die_at, die)

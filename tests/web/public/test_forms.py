@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import time_machine
 from bson import ObjectId
+from pymongo.errors import AutoReconnect
 
-from models import store
 from models.activity import Activity
 from models.contact import Contact
 from models.event import EventRecord
@@ -114,7 +114,7 @@ def test_a_retry_makes_up_for_a_request_that_died(
     api: Api, monkeypatch: pytest.MonkeyPatch, died_at: tuple[type, str]
 ) -> None:
     def die(*_: object, **__: object) -> None:
-        raise store.StoreError("connection lost")
+        raise AutoReconnect("connection lost")
 
     with monkeypatch.context() as patch:
         patch.setattr(*died_at, die)

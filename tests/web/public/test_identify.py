@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 from bson import ObjectId
+from pymongo.errors import AutoReconnect
 
-from models import store
 from models.contact import Contact
 from models.event import EventRecord
 from models.visitor import Visitor
@@ -126,7 +126,7 @@ def test_a_retry_publishes_the_creation_that_a_crash_held_back(
     api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def die(*_: object) -> None:
-        raise store.StoreError("connection lost")
+        raise AutoReconnect("connection lost")
 
     with monkeypatch.context() as patch:
         patch.setattr(EventRecord, "accept", die)

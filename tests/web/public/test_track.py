@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from bson import ObjectId
+from pymongo.errors import AutoReconnect
 
 from models import store
 from models.activity import Activity
@@ -89,7 +90,7 @@ def test_a_retry_publishes_what_a_request_that_died_after_the_insert_did_not(
     batch = api.events(2)
 
     def die(*_: object) -> None:
-        raise store.StoreError("connection lost")
+        raise AutoReconnect("connection lost")
 
     with monkeypatch.context() as patch:
         patch.setattr(EventRecord, "accept", die)
