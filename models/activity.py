@@ -24,6 +24,7 @@ class Activity(Document):
     meta = {
         "collection": "activities",
         "auto_create_index": False,
+        "strict": False,
         "indexes": [
             {"fields": ["source"], "unique": True},
             {"fields": ["contact_id", "-happened_at"]},

@@ -107,6 +107,7 @@ class Contact(Document):
     meta = {
         "collection": "contacts",
         "auto_create_index": False,
+        "strict": False,
         "indexes": [{"fields": ["workspace_id", "email"], "unique": True}],
     }
 

@@ -25,7 +25,7 @@ class CronOverride(Document):
     paused_at = DateTimeField()  # None: not paused
     pause_reason = StringField()
 
-    meta = {"collection": "cron_overrides", "auto_create_index": False, "indexes": []}
+    meta = {"collection": "cron_overrides", "auto_create_index": False, "strict": False, "indexes": []}
 
     @property
     def changes(self) -> dict[str, Any]:

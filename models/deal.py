@@ -25,6 +25,7 @@ class Deal(Document):
     meta = {
         "collection": "deals",
         "auto_create_index": False,
+        "strict": False,
         "indexes": [{"fields": ["contact_ids", "status"]}, {"fields": ["workspace_id", "status"]}],
     }
 

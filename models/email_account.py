@@ -33,6 +33,8 @@ class MailServer(EmbeddedDocument):
     password = EncryptedStringField(required=True)
     security = StringField(choices=("ssl", "starttls", "plain"), default="ssl")
 
+    meta = {"strict": False}
+
 
 class FolderPosition(EmbeddedDocument):
     """How far a folder was read (RFC 3501)."""
@@ -42,6 +44,8 @@ class FolderPosition(EmbeddedDocument):
     last_uid = IntField(required=True)
     mod_seq = IntField()
 
+    meta = {"strict": False}
+
 
 class MessagePlace(EmbeddedDocument):
     """One message of a folder. Its UID means nothing under another UIDVALIDITY."""
@@ -49,6 +53,8 @@ class MessagePlace(EmbeddedDocument):
     folder = StringField(required=True)
     uid_validity = IntField(required=True)
     uid = IntField(required=True)
+
+    meta = {"strict": False}
 
 
 class EmailAccount(Document):
@@ -72,6 +78,7 @@ class EmailAccount(Document):
     meta = {
         "collection": "email_accounts",
         "auto_create_index": False,
+        "strict": False,
         "indexes": [
             {"fields": ["workspace_id", "address"], "unique": True},
             {"fields": ["status", "next_sync_at"]},

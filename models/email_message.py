@@ -53,6 +53,7 @@ class EmailMessage(Document):
     meta = {
         "collection": "email_messages",
         "auto_create_index": False,
+        "strict": False,
         "indexes": [
             {"fields": ["workspace_id", "dedupe_key"], "unique": True},
             {"fields": ["workspace_id", "thread_key"]},

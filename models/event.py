@@ -34,6 +34,7 @@ class EventRecord(Document):
     meta = {
         "collection": "events",
         "auto_create_index": False,
+        "strict": False,
         "indexes": [
             {"fields": ["key"], "unique": True, "partialFilterExpression": {"key": {"$exists": True}}},
             {"fields": ["status", "accepted_at"], "name": "relay"},

@@ -17,13 +17,15 @@ class FormField(EmbeddedDocument):
     label = StringField()
     is_required = BooleanField(default=False)
 
+    meta = {"strict": False}
+
 
 class Form(Document):
     workspace_id = ObjectIdField(required=True)
     name = StringField(required=True)
     fields = EmbeddedDocumentListField(FormField)  # a submission may hold others too: forms change
 
-    meta = {"collection": "forms", "auto_create_index": False, "indexes": ["workspace_id"]}
+    meta = {"collection": "forms", "auto_create_index": False, "strict": False, "indexes": ["workspace_id"]}
 
     def missing(self, given: set[str]) -> list[str]:
         """The names of required fields that are not among those given."""

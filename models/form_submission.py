@@ -22,6 +22,7 @@ class FormSubmission(Document):
     meta = {
         "collection": "form_submissions",
         "auto_create_index": False,
+        "strict": False,
         "indexes": [
             {"fields": ["form_id", "key"], "unique": True},
             {"fields": ["contact_id", "-submitted_at"]},

@@ -20,6 +20,7 @@ class Notification(Document):
     meta = {
         "collection": "notifications",
         "auto_create_index": False,
+        "strict": False,
         "indexes": [{"fields": ["key"], "unique": True}, {"fields": ["user_id", "-created_at"]}],
     }
 

@@ -25,6 +25,7 @@ class SendAttempt(Document):
     meta = {
         "collection": "send_attempts",
         "auto_create_index": False,
+        "strict": False,
         "indexes": [{"fields": ["key"], "unique": True}, {"fields": ["workspace_id", "message_id"]}],
     }
 

@@ -20,6 +20,7 @@ class Task(Document):
     meta = {
         "collection": "tasks",
         "auto_create_index": False,
+        "strict": False,
         "indexes": [{"fields": ["key"], "unique": True}, {"fields": ["assigned_to", "status"]}],
     }
 

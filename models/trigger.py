@@ -21,10 +21,14 @@ class TriggerCondition(EmbeddedDocument):
     operator = StringField(required=True, choices=OPERATORS)
     value = DynamicField()
 
+    meta = {"strict": False}
+
 
 class TriggerAction(EmbeddedDocument):
     kind = StringField(required=True, choices=("notify", "create_task"))
     text = StringField(required=True)  # may use {{contact.firstName}}
+
+    meta = {"strict": False}
 
 
 class Trigger(Document):
@@ -38,6 +42,7 @@ class Trigger(Document):
     meta = {
         "collection": "triggers",
         "auto_create_index": False,
+        "strict": False,
         "indexes": [["workspace_id", "event_type", "is_active"]],
     }
 

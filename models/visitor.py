@@ -20,7 +20,7 @@ class Visitor(Document):
     contact_id = ObjectIdField(required=True)
     created_at = DateTimeField(default=now)
 
-    meta = {"collection": "visitors", "auto_create_index": False}
+    meta = {"collection": "visitors", "auto_create_index": False, "strict": False}
 
     @classmethod
     def identify(cls, workspace_id: ObjectId, visitor_id: str, contact_id: ObjectId) -> None:

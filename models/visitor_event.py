@@ -44,6 +44,7 @@ class VisitorEvent(Document):
     meta = {
         "collection": "visitor_events",
         "auto_create_index": False,
+        "strict": False,
         "indexes": [
             ["workspace_id", "visitor_id", "contact_id"],  # in full what `link_visitor` asks for
             {

@@ -43,6 +43,8 @@ class Member(EmbeddedDocument):
     role = StringField(choices=("viewer", "operator", "admin"), default="operator")
     is_active = BooleanField(default=True)
 
+    meta = {"strict": False}
+
 
 class WelcomeEmail(EmbeddedDocument):
     """Sent once to each new contact, except imported ones. Texts may use {{contact.firstName}}."""
@@ -50,6 +52,8 @@ class WelcomeEmail(EmbeddedDocument):
     account_id = ObjectIdField(required=True)  # the EmailAccount that sends it
     subject = StringField(required=True)
     body = StringField(required=True)
+
+    meta = {"strict": False}
 
 
 class Workspace(Document):
@@ -59,7 +63,12 @@ class Workspace(Document):
     welcome_email = EmbeddedDocumentField(WelcomeEmail)
     owner_turn = IntField(default=0)  # counts the owners given out; its remainder picks the next
 
-    meta = {"collection": "workspaces", "auto_create_index": False, "indexes": ["allowed_origins"]}
+    meta = {
+        "collection": "workspaces",
+        "auto_create_index": False,
+        "strict": False,
+        "indexes": ["allowed_origins"],
+    }
 
     def clean(self) -> None:
         """Origins as browsers send them: lower case, without a slash at the end. Runs before each save."""

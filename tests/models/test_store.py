@@ -1,0 +1,40 @@
+"""What holds for every stored document."""
+
+from __future__ import annotations
+
+import mongoengine
+import pytest
+from bson import ObjectId
+
+from models import store
+from models.contact import Contact
+from models.workspace import Member, Workspace
+
+
+def test_every_document_can_be_read_with_fields_that_it_does_not_know() -> None:
+    """Other versions of ours, and the rest of the CRM, write to the same collections."""
+    parts = [
+        part for part in mongoengine.EmbeddedDocument.__subclasses__() if part.__module__[:7] == "models."
+    ]
+    kinds = [*store.documents(), *parts]
+    assert len(kinds) > 20
+    assert [kind.__name__ for kind in kinds if kind._meta.get("strict", True)] == []
+
+
+@pytest.mark.usefixtures("clean_store")
+def test_fields_of_another_version_are_read_over_and_kept() -> None:
+    workspace = Workspace(name="Acme", members=[Member(name="Ada", email="ada@acme.test")]).save()
+    contact, _ = Contact.upsert(workspace.id, "grace@navy.test", {})
+    company_id = ObjectId()
+    Contact._get_collection().update_one({"_id": contact.id}, {"$set": {"company_id": company_id}})
+    Workspace._get_collection().update_one({}, {"$set": {"plan": "team", "members.0.phone": "1"}})
+
+    known, is_new = Contact.upsert(workspace.id, "grace@navy.test", {"first_name": "Grace"})
+    assert (known.first_name, is_new) == ("Grace", False)
+    Contact.objects.get().save()
+    found = Workspace.objects.get()
+    found.name = "Acme & Daughters"
+    found.save()
+    assert Contact._get_collection().find_one()["company_id"] == company_id
+    stored = Workspace._get_collection().find_one()
+    assert (stored["plan"], stored["members"][0]["phone"]) == ("team", "1")
