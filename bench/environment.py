@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from redis import Redis
 
-from sandbox import redis_server
-from sandbox.process import free_port
+from sandbox import document_store, redis_server
+from sandbox.process import Server, free_port
 
 ROOT = Path(__file__).parents[1]
 
@@ -36,12 +36,17 @@ class Place:
 
 
 @contextmanager
-def place(**environment: str) -> Iterator[Place]:
-    """Start a Redis for the block; the data goes with it."""
-    with tempfile.TemporaryDirectory(prefix="clianta-bench-") as name:
-        server = redis_server.embedded(Path(name) / "redis")
-        server.start()
-        try:
-            yield Place(Path(name), redis_server.url(server), environment)
-        finally:
-            server.stop()
+def place(*, with_store: bool = False, **environment: str) -> Iterator[Place]:
+    """Start a Redis, and a document store if need be, for the block; their data goes with them."""
+    with tempfile.TemporaryDirectory(prefix="clianta-bench-") as name, ExitStack() as stack:
+        redis = _started(redis_server.embedded(Path(name) / "redis"), stack)
+        if with_store:
+            store = _started(document_store.embedded(Path(name) / "store"), stack)
+            environment["MONGODB_URI"] = document_store.uri(store, "bench")
+        yield Place(Path(name), redis_server.url(redis), environment)
+
+
+def _started(server: Server, stack: ExitStack) -> Server:
+    server.start()
+    stack.callback(server.kill)  # nothing of it is needed any more
+    return server

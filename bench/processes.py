@@ -63,6 +63,11 @@ def wait_until(
         time.sleep(POLL)
 
 
+def pause(seconds: float) -> None:
+    """Let real time pass: what is measured is that nothing happens in it."""
+    time.sleep(seconds)
+
+
 def _stop(process: subprocess.Popen[bytes]) -> None:
     """Kill it and its children: what was measured is over, and its Redis goes too."""
     with suppress(ProcessLookupError):

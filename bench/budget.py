@@ -1,0 +1,106 @@
+"""The bill of a Redis that is billed by the request: every command counts, also inside scripts and MULTI.
+
+Our own code runs by a clock that skips the time in which nothing happens (see bench/skipping.py), so a day is
+a whole day: 786 ticks, each enqueued and run, and all signs of life. Idle costs are those of a simulated day
+without work. A web process without requests is watched for ten seconds, and a dashboard page's polls are sent
+a few times and multiplied.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+from bench import environment, processes, schedule
+from bench.command import parser, say
+from bench.goals import Goal, at_least, at_most, report
+from bench.processes import Failed
+
+PROFILES = ("standard", "frugal")
+PARTS = ("enqueue", "jobs", "wake-up, one due", "wake-up, two due", "idle worker", "idle scheduler")
+DAYS = ("day, one worker", "day, three workers")
+
+Bills = dict[str, dict[str, Any]]
+
+
+def main() -> int:
+    made = parser(__doc__)
+    made.add_argument("--profile", choices=PROFILES, default="frugal", help="QUEUE_PROFILE of all processes")
+    options = made.parse_args()
+    parts = (*PARTS, *(DAYS[:1] if options.quick and options.profile == "standard" else DAYS))
+    bills = web(options.profile)
+    for part in parts:
+        bills[part] = run(part, options.profile)
+    goals = frugal_goals(bills) if options.profile == "frugal" else standard_goals(bills)
+    return report("budget", goals, profile=options.profile, bills=bills)
+
+
+def run(part: str, profile: str) -> dict[str, Any]:
+    """One part, on an empty Redis."""
+    with environment.place(QUEUE_PROFILE=profile) as place:
+        command = [sys.executable, "-m", "bench.budget_parts", part]
+        bill: dict[str, Any] = json.loads(processes.output_of(command, place.environment))
+    say(f"{part}: {bill.get('commands', '')}")
+    return bill
+
+
+def web(profile: str) -> Bills:
+    with environment.place(with_store=True, QUEUE_PROFILE=profile) as place:
+        command = [sys.executable, "-m", "bench.budget_web", str(place.folder)]
+        bills: Bills = json.loads(processes.output_of(command, place.environment))
+    for name, bill in bills.items():
+        say(f"{name}: {bill['commands']}")
+    return bills
+
+
+def frugal_goals(bills: Bills) -> list[Goal]:
+    web_idle = bills["idle web"]["commands"]
+    return [
+        at_most("idle worker, commands a day", bills["idle worker"]["commands"], 500),
+        at_most("job that runs alone, commands, enqueue included", bills["jobs"]["success"]["commands"], 9),
+        *(
+            at_most(f"scheduler's wake-up, {due} due, commands beyond the enqueue", beyond, 2 + number)
+            for number, due in ((1, "one"), (2, "two"))
+            for beyond in [wake_up_beyond_enqueue(bills, f"wake-up, {due} due", number)]
+        ),
+        at_most("the day with one worker, commands", bills["day, one worker"]["commands"] + web_idle, 7_500),
+        at_most(
+            "the day with three workers, commands", bills["day, three workers"]["commands"] + web_idle, 10_000
+        ),
+        *all_ticks(bills),
+    ]
+
+
+def standard_goals(bills: Bills) -> list[Goal]:
+    many, enqueued = bills["jobs"]["success, of many"], 1 / 200  # 200 jobs were enqueued in one call
+    return [
+        at_most("job among many, round trips beyond its enqueue", many["round_trips"] - enqueued, 2),
+        at_most("publish, round trips", bills["publish"]["round_trips"], 1),
+        *all_ticks(bills),
+    ]
+
+
+def all_ticks(bills: Bills) -> list[Goal]:
+    """The days are worth nothing when a tick is missing."""
+    return [
+        at_least(f"{day}: ticks run", bills[day]["ticks"], schedule.TICKS_A_DAY)
+        for day in DAYS
+        if day in bills
+    ]
+
+
+def wake_up_beyond_enqueue(bills: Bills, part: str, due: int) -> float:
+    """Without the enqueues' own commands, which one call sends for all that is due, and without the
+    scheduler's sign of life, which is due by time and counted with the idle scheduler."""
+    per_call, calls = bills["enqueue"], 1
+    enqueues = calls + due * (float(per_call["commands"]) - 1)
+    signs_of_life = bills[part]["by_command"].get("expire", 0)
+    return float(bills[part]["commands"]) - enqueues - float(signs_of_life)
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except Failed as failure:
+        sys.exit(f"✗ {failure}")
