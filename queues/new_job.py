@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
@@ -78,8 +79,7 @@ def _hash(job: NewJob, status: JobStatus = JobStatus.QUEUED, **changes: Any) -> 
 
 def _webhook_plan(job: NewJob, url: str) -> str:
     """The delivery as settle.lua completes it: only the end of the job tells what to deliver."""
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    if not _is_http(url):
         raise InvalidWebhook(f"webhook of the job {job.id}: must be like https://host/path")
     if not config.settings().webhook_secret:
         raise InvalidWebhook(f"webhook of the job {job.id}: set WEBHOOK_SECRET, which signs it")
@@ -88,3 +88,10 @@ def _webhook_plan(job: NewJob, url: str) -> str:
         del delivery[name]
     flat = [str(part) for pair in delivery.items() for part in pair]
     return json.dumps({"url": url, "func": DELIVER_WEBHOOK, "queue": INTEGRATIONS, "fields": flat})
+
+
+def _is_http(url: str) -> bool:
+    with suppress(ValueError):  # brackets that do not match
+        parts = urlsplit(url)
+        return parts.scheme in ("http", "https") and bool(parts.hostname)
+    return False

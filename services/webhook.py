@@ -100,14 +100,12 @@ def signature(secret: str, body: bytes, timestamp: int) -> str:
 
 
 def _target(url: str) -> SplitResult:
-    parts = urlsplit(url)
-    try:
-        is_usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
-    except ValueError:  # the port is no number
-        is_usable = False
-    if not is_usable or parts.username is not None:
-        raise WebhookRefused("the webhook's URL must be like https://host/path, without a user name")
-    return parts
+    with suppress(ValueError):  # brackets that do not match, a port that is no number
+        parts = urlsplit(url)
+        is_http = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+        if is_http and parts.username is None:
+            return parts
+    raise WebhookRefused("the webhook's URL must be like https://host/path, without a user name")
 
 
 def _post(
