@@ -53,7 +53,7 @@ $(BENCH)/installed: requirements-bench.txt
 	@touch $@
 
 bench: $(BENCH)/installed ## Run the benchmarks: JSON per benchmark, fails when a goal is missed (ARGS=--quick)
-	@failed=0; for name in throughput latency scale budget; do \
+	@failed=0; for name in throughput budget; do \
 		$(BENCH)/bin/python -m bench.$$name $(ARGS) || failed=1; done; exit $$failed
 
 clean: ## Remove the environments, caches and the data under VAR

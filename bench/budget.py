@@ -1,9 +1,9 @@
 """The bill of a Redis that is billed by the request: every command counts, also inside scripts and MULTI.
 
 Our own code runs by a clock that skips the time in which nothing happens (see bench/skipping.py), so a day is
-a whole day: 786 ticks, each enqueued and run, and all signs of life. Idle costs are those of a simulated day
-without work. A web process without requests is watched for ten seconds, and a dashboard page's polls are sent
-a few times and multiplied.
+a whole day: 786 ticks, each enqueued and run, and all signs of life. Idle costs are those of six such hours
+without work, times four. A web process without requests is watched for ten seconds, and a dashboard page's
+polls are sent a few times and multiplied.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ within each round, so that a busy machine disturbs both sides alike.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from statistics import median
 from typing import Any
@@ -33,7 +33,13 @@ NAMED_BY_A_GOAL = ((RQ, 1), (RQ_SIMPLE, 1), (OURS, 1), (BULL, 1), (OURS, 2), (HU
 FULL = Sizes(5_000, 5, (*NAMED_BY_A_GOAL, (HUEY, 1), *((system, 1) for system in OTHERS)))
 QUICK = Sizes(2_000, 2, NAMED_BY_A_GOAL)
 
-Round = dict[str, runs.Run]  # by "system × processes"
+
+@dataclass(frozen=True)
+class Round:
+    """Each system's run, by "system × processes"; and our batch enqueue, in jobs per second."""
+
+    runs: Mapping[str, runs.Run]
+    batch: float
 
 
 def main() -> int:
@@ -41,21 +47,20 @@ def main() -> int:
     sizes = QUICK if options.quick else FULL
     with environment.place() as place:
         rounds = [play(place, sizes, number) for number in range(1, sizes.rounds + 1)]
-        batches = [runs.enqueue_rate(place, BATCH, sizes.jobs) for _ in rounds]
     return report(
         "throughput",
-        goals(rounds, batches),
+        goals(rounds),
         jobs=sizes.jobs,
         rounds=sizes.rounds,
         concurrency=int(systems.CONCURRENCY),
-        medians=medians(rounds, batches),
+        medians=medians(rounds),
         absent=[system.name for system, _ in sizes.systems if not system.is_installed],
     )
 
 
 def play(place: environment.Place, sizes: Sizes, number: int) -> Round:
     """Each system once."""
-    found: Round = {}
+    found: dict[str, runs.Run] = {}
     for system, workers in sizes.systems:
         if not system.is_installed:
             continue
@@ -64,10 +69,10 @@ def play(place: environment.Place, sizes: Sizes, number: int) -> Round:
         say(
             f"round {number}: {_key(system, workers):12} {run.ran:7.0f} jobs/s, {run.cpu_ms:.2f} ms CPU a job"
         )
-    return found
+    return Round(found, runs.enqueue_rate(place, BATCH, sizes.jobs))
 
 
-def goals(rounds: Sequence[Round], batches: Sequence[float]) -> list[Goal]:
+def goals(rounds: Sequence[Round]) -> list[Goal]:
     """The goals; BullMQ's only where node is installed."""
     one, two, simple = _key(OURS, 1), _key(OURS, 2), _key(RQ_SIMPLE, 1)
     found = [
@@ -75,28 +80,26 @@ def goals(rounds: Sequence[Round], batches: Sequence[float]) -> list[Goal]:
         at_least("one process / rq's SimpleWorker", _ratio(rounds, one, simple), 6),
         at_least("two processes / huey with two", _ratio(rounds, two, _key(HUEY, 2)), 1.0),
         at_least("two processes / one", _ratio(rounds, two, one), 1.7),
-        at_least("enqueue / rq's", _median(r[one].enqueued / r[simple].enqueued for r in rounds), 2),
         at_least(
-            "batch enqueue / rq's",
-            _median(batch / r[simple].enqueued for r, batch in zip(rounds, batches, strict=True)),
-            8,
+            "enqueue / rq's", _median(r.runs[one].enqueued / r.runs[simple].enqueued for r in rounds), 2
         ),
+        at_least("batch enqueue / rq's", _median(r.batch / r.runs[simple].enqueued for r in rounds), 8),
     ]
     if BULL.is_installed:
         found.insert(2, at_least("one process / BullMQ", _ratio(rounds, one, _key(BULL, 1)), 1.0))
     return found
 
 
-def medians(rounds: Sequence[Round], batches: Sequence[float]) -> dict[str, Any]:
+def medians(rounds: Sequence[Round]) -> dict[str, Any]:
     """Of each system's figures."""
     found: dict[str, Any] = {
         key: {
-            name: round(median(asdict(r[key])[name] for r in rounds), 2)
+            name: round(median(asdict(r.runs[key])[name] for r in rounds), 2)
             for name in ("ran", "cpu_ms", "enqueued", "repeated")
         }
-        for key in rounds[0]
+        for key in rounds[0].runs
     }
-    return {**found, "ours, batch": {"enqueued": round(median(batches), 2)}}
+    return {**found, "ours, batch": {"enqueued": round(median(r.batch for r in rounds), 2)}}
 
 
 def _key(system: System, workers: int) -> str:
@@ -105,7 +108,7 @@ def _key(system: System, workers: int) -> str:
 
 def _ratio(rounds: Sequence[Round], ours: str, peer: str) -> float | None:
     """None when the peer is not installed."""
-    return _median(r[ours].ran / r[peer].ran for r in rounds if peer in r)
+    return _median(r.runs[ours].ran / r.runs[peer].ran for r in rounds if peer in r.runs)
 
 
 def _median(values: Iterable[float]) -> float | None:

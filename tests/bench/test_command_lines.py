@@ -1,0 +1,22 @@
+"""Every benchmark explains itself."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from bench.environment import ROOT
+
+BENCHMARKS = ("throughput", "budget")
+
+
+@pytest.mark.parametrize("name", BENCHMARKS)
+def test_help_names_what_is_measured_and_the_quick_run(name: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", f"bench.{name}", "--help"], cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert "--quick" in done.stdout
+    assert "exits with 1 when a goal is missed" in done.stdout
