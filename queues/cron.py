@@ -71,7 +71,10 @@ class Scheduler(CronTable):
         self._bell.interrupt()
 
     def _sleep_until(self, due: datetime | None, stop: threading.Event) -> None:
-        """Until `due` by the wall clock, or until the bell rings. Looks at the clock at each heartbeat."""
+        """Until `due` by the wall clock, or until the bell rings.
+
+        The bell wakes one scheduler only, and a clock may be set: at each heartbeat it looks at both.
+        """
         while not stop.is_set():
             left = (due - datetime.now(UTC)).total_seconds() if due else self._heartbeat
             if left <= 0:
@@ -82,6 +85,8 @@ class Scheduler(CronTable):
                 self.connection.delete(keys.CRON_BELL)  # however often it rang
                 return
             self._show_life_when_due()
+            if _lines(self._store.table()) != self._registered:
+                return
 
     def wake(self, moment: datetime) -> datetime | None:
         """Enqueue what is due; returns when the next entry is due, None without an entry."""
@@ -100,15 +105,12 @@ class Scheduler(CronTable):
     def _adopt_table(self, moment: datetime) -> None:
         """Take over the table as it is now; Redis is told only what has changed."""
         self.table = {entry.name: entry for entry in self._store.table() if entry.enabled}
-        if self._lines() != self._registered:
+        if _lines(self.table.values()) != self._registered:
             self.register(moment)
 
     def register(self, moment: datetime) -> None:
         super().register(moment)
-        self._registered, self._heartbeat_due = self._lines(), 0.0
-
-    def _lines(self) -> dict[str, dict[str, str]]:
-        return {name: entry.line for name, entry in self.table.items()}
+        self._registered, self._heartbeat_due = _lines(self.table.values()), 0.0
 
     def last_ticks(self, names: Iterable[str]) -> Mapping[str, datetime]:
         return self._store.last_ticks(names)
@@ -159,3 +161,8 @@ class Scheduler(CronTable):
             self.connection.hset(self.key, "birth", time.time())
             self.connection.expire(self.key, lapses)
         self._heartbeat_due = time.monotonic() + 0.9 * self._heartbeat
+
+
+def _lines(table: Iterable[CronEntry]) -> dict[str, dict[str, str]]:
+    """What Redis is told of a table."""
+    return {entry.name: entry.line for entry in table if entry.enabled}

@@ -136,6 +136,20 @@ def test_the_loop_shows_that_it_lives_wakes_on_the_bell_and_ends_on_stop(clean_r
     assert not redis().exists(cron.key)
 
 
+def test_a_scheduler_that_slept_while_another_took_a_change_over_knows_it_too(clean_redis: None) -> None:
+    store, stop = Memory(), threading.Event()
+    cron, other = scheduler(store, heartbeat=1), scheduler(store)
+    thread = threading.Thread(target=cron.run, args=(stop,))
+    thread.start()
+    wait_until(lambda: redis().exists(cron.key))
+    store.entries = [entry(cron="0 0 29 2 *")]
+    other.wake(NOON)
+    wait_until(lambda: cron.table.keys() == {"mail"}, timeout=3)
+    stop.set()
+    thread.join(5)
+    assert not thread.is_alive()
+
+
 def test_the_schedule_is_rebuilt_when_redis_comes_back_empty(table: tuple[CronEntry, ...]) -> None:
     cron = scheduler(Memory(*table))
     cron.wake(NOON)

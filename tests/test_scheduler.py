@@ -1,0 +1,99 @@
+"""`python scheduler.py` as a user runs it, and operators who change its table meanwhile."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from models.cron_override import CronOverride
+from queues import cron_control, heartbeats
+from queues.connection import redis
+from tests.waiting import wait_until
+
+ROOT = Path(__file__).parents[1]
+TABLE = "rq:scheduler:scheduled_jobs"
+AT_ONCE = 2.0  # seconds; far less than the next tick or heartbeat
+
+Start = Callable[..., "subprocess.Popen[bytes]"]
+
+
+@pytest.fixture
+def start(stores: None, tmp_path: Path) -> Iterator[Start]:
+    """Start scheduler.py and wait until it is registered; every one is stopped at the end."""
+    started: list[subprocess.Popen[bytes]] = []
+
+    def start(**environment: str) -> subprocess.Popen[bytes]:
+        before = len(heartbeats.schedulers())
+        with (tmp_path / "log").open("ab") as log:
+            process = subprocess.Popen(
+                [sys.executable, "scheduler.py"], cwd=ROOT, stderr=log, env={**os.environ, **environment}
+            )
+        started.append(process)
+        wait_until(lambda: len(heartbeats.schedulers()) > before, timeout=20)
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.wait()
+
+
+def due() -> datetime | None:
+    """When email-sync is due next, as Redis knows it."""
+    score = redis().zscore(TABLE, "email-sync")
+    return datetime.fromtimestamp(score, UTC) if score else None
+
+
+def midnight() -> datetime:
+    return datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
+
+
+def change(**changes: object) -> None:
+    CronOverride.change("email-sync", "ann", "", **changes)
+    cron_control.ring()
+
+
+def test_an_override_holds_at_once_survives_a_restart_and_the_loss_of_redis(start: Start) -> None:
+    first = start()
+    assert due() != midnight()
+    change(cron="0 0 * * *")
+    wait_until(lambda: due() == midnight(), timeout=AT_ONCE)
+    first.kill()
+    first.wait()
+    redis().flushall()
+    start()
+    assert due() == midnight()
+    CronOverride.reset("email-sync", "ann")
+    cron_control.ring()
+    wait_until(lambda: due() != midnight(), timeout=AT_ONCE)
+
+
+def test_an_entry_that_is_switched_off_leaves_the_table_at_once_and_comes_back(start: Start) -> None:
+    start()
+    change(enabled=False)
+    wait_until(lambda: due() is None, timeout=AT_ONCE)
+    change(enabled=True)
+    wait_until(due, timeout=AT_ONCE)
+
+
+def test_sigterm_ends_an_idle_scheduler_at_once(start: Start) -> None:
+    process = start()
+    wait_until(lambda: redis().info("clients")["blocked_clients"] == 1)
+    since = time.monotonic()
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(10) == 0
+    assert time.monotonic() - since < AT_ONCE
+    assert heartbeats.schedulers() == []
+
+
+def test_with_jobs_switched_off_the_table_is_empty_but_the_scheduler_lives(start: Start) -> None:
+    start(JOBS_ENABLED="false")
+    assert redis().zcard(TABLE) == 0
