@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 
 import pytest
 from rq.registry import DeferredJobRegistry
 
 from queues import dead_letters
+from queues.batches import batch
 from queues.chains import chain
 from queues.connection import redis
-from queues.enqueue import cancel, enqueue
+from queues.enqueue import RedisError, cancel, enqueue
 from queues.job import Job
 from queues.new_job import NewJob
-from tests.queues.conftest import StartWorker, ledger, new_job, status_of
+from tests.queues import kill_at_each_step
+from tests.queues.conftest import ROOT, StartWorker, ledger, new_job, status_of
 from tests.waiting import wait_until
 
 FAST = {"QUEUE_MAX_JOBS_PER_SECOND": "0"}
@@ -119,6 +125,23 @@ def test_a_quarantined_job_decides_about_the_rest_too(start_worker: StartWorker)
     assert status_of("a") == "failed"
 
 
+@pytest.mark.parametrize("scenario", kill_at_each_step.SCENARIOS)
+def test_a_worker_killed_before_any_of_its_commands_loses_no_chain_and_no_batch(
+    scenario: str, clean_redis: None
+) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.queues.kill_at_each_step", scenario],
+        cwd=ROOT,
+        env={**os.environ, **FAST},
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr.decode()[-2_000:]
+    report = json.loads(done.stdout.splitlines()[-1])
+    assert report["lost"] == []
+    assert 5 <= report["steps"] < kill_at_each_step.MOST_STEPS - 1
+
+
 def test_enqueueing_a_chain_twice_changes_nothing(clean_redis: None) -> None:
     assert chain(*notes("a", "b", "c")) == 3
     before = _everything()
@@ -173,6 +196,19 @@ def test_cancelling_a_job_of_a_chain_cancels_the_rest(clean_redis: None) -> None
     chain(*notes("a", "b", "c"))
     assert cancel("b")
     assert [status_of("a"), status_of("b"), status_of("c")] == ["queued", "canceled", "canceled"]
+
+
+def test_a_full_redis_refuses_a_chain_and_a_batch_as_a_whole(clean_redis: None) -> None:
+    unlimited = redis().config_get("maxmemory")["maxmemory"]
+    try:
+        redis().config_set("maxmemory", 1)
+        with pytest.raises(RedisError, match="OOM"):
+            chain(*notes("a", "b"))
+        with pytest.raises(RedisError, match="OOM"):
+            batch(notes("a", "b"), notes("c")[0])
+    finally:
+        redis().config_set("maxmemory", unlimited)
+    assert redis().keys("*") == []
 
 
 @pytest.mark.parametrize(
