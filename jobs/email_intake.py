@@ -25,7 +25,7 @@ from services.mail.classify import Kind, classify
 from services.mail.imap import RawMessage
 from services.mail.parse import content_key, parse
 
-CANDIDATES = 2_000  # stored messages that a batch is threaded against, the newest first
+CANDIDATES = 1_000  # stored messages of the same threads, and of the same subjects, that a batch may join
 # Copies of one message carry one date; programs that give all their mail one Message-ID do not.
 SAME_DATE = timedelta(minutes=2)
 
@@ -68,17 +68,11 @@ def _people(message: mail.EmailMessage) -> list[str]:
 
 def _related(workspace_id: ObjectId, parsed: Sequence[Parsed]) -> list[EmailMessage]:
     """Stored messages that the batch may repeat, answer or continue."""
-    subjects: dict[str, tuple[datetime, datetime]] = {}
-    for message, received_at in parsed:
-        at, key = message.sent_at or received_at, threads.subject_key(message)
-        since, until = subjects.get(key, (at, at))
-        subjects[key] = (min(since, at), max(until, at))
-    subjects.pop("", None)
-    window = threads.SUBJECT_WINDOW
+    messages = [message for message, _ in parsed]
     return EmailMessage.related(
         workspace_id,
-        keys={key for message, _ in parsed for key in (*threads.hints(message), message.dedupe_key)},
-        subjects={key: (since - window, until + window) for key, (since, until) in subjects.items()},
+        keys={key for message in messages for key in (*threads.hints(message), message.dedupe_key)},
+        subjects={threads.subject_key(message) for message in messages} - {""},
         limit=CANDIDATES,
     )
 
