@@ -18,8 +18,9 @@ from consumers import dispatch
 from models import store
 from queues import register
 from queues.connection import RedisError, connect
+from queues.performer import RECONNECT
 from queues.supervisor import Supervisor
-from queues.worker import RECONNECT, Worker
+from queues.worker import Worker
 from services import logs, sentry
 
 log = structlog.get_logger()
@@ -50,7 +51,7 @@ def run_one(settings: config.Settings) -> None:
 
 def _start(settings: config.Settings) -> Worker:
     """The worker, once Redis answers."""
-    connection = connect(settings.redis_location)
+    connection = connect(settings.redis_location, retries=0)  # a claim must not be repeated
     while True:
         try:
             register.register_queues(connection)

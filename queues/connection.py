@@ -16,19 +16,21 @@ CONNECT_TIMEOUT = 2  # seconds; an absent Redis must not hold up a request
 SOCKET_TIMEOUT = 5  # seconds; a worker's blocking wait sets its own
 
 
-def connect(url: str, *, socket_timeout: float | None = SOCKET_TIMEOUT) -> Redis:
+def connect(url: str, *, socket_timeout: float | None = SOCKET_TIMEOUT, retries: int = 1) -> Redis:
     """A client for `url`. redis:// and unix:// are plain, rediss:// is TLS with a checked certificate.
 
+    `retries`: how often a command is repeated whose answer was lost; 0 where that could do harm.
     RESP 2 without a library name: then a new connection costs no command of its own.
     """
+    keepalive = {} if url.startswith("unix:") else {"socket_keepalive": True}
     return Redis.from_url(
         url,
+        **keepalive,
         protocol=2,
         driver_info=None,
         socket_connect_timeout=CONNECT_TIMEOUT,
         socket_timeout=socket_timeout,
-        socket_keepalive=True,
-        retry=Retry(NoBackoff(), 1),
+        retry=Retry(NoBackoff(), retries),
     )
 
 

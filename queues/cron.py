@@ -81,7 +81,7 @@ class Scheduler(CronTable):
                 return
             if left <= EARLY:
                 stop.wait(left)
-            elif self._bell.wait([], min(left - EARLY, self._heartbeat)):
+            elif self._bell.wait(min(left - EARLY, self._heartbeat)):
                 self.connection.delete(keys.CRON_BELL)  # however often it rang
                 return
             self._show_life_when_due()

@@ -1,23 +1,22 @@
-"""The doorbell: one list that idle workers wait on, together with the queues themselves.
+"""The doorbell: the one list that an idle worker waits on.
 
-Our own enqueue rings it. Stock tools (`rq requeue`, rq-dashboard) push straight to a queue, which ends the
-wait just as well: the popped job goes back to the front, and the claim that follows takes it.
+Who enqueues rings it, before the push and in the same step, so a wait never takes a job away. Our job class
+rings for stock tools, too (`rq requeue`, rq-dashboard); what is pushed without it waits for the next look.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from contextlib import suppress
 
 from redis import Redis, RedisError
-from rq.utils import as_text
 
 from queues import keys
 from queues.connection import for_blocking
 
 INTERRUPT_PAUSE = 0.01  # seconds between two tries to end a wait that is just beginning
-LONGEST = 240.0  # seconds; some managed services close a connection that is idle for 300
+PATIENCE = 1.0  # seconds after which a wait that cannot be ended by Redis is cut off
+LONGEST = 30.0  # seconds of one wait; a dead connection is noticed 5 s after it
 
 
 class Doorbell:
@@ -34,32 +33,31 @@ class Doorbell:
     def ring(self) -> None:
         self._connection.rpush(self._bell, "1")
 
-    def wait(self, queues: Sequence[str], seconds: float) -> bool:
-        """Return when the bell rings, a job stands in one of the queues, or (False) the time is over."""
+    def wait(self, seconds: float) -> bool:
+        """Return when the bell rings, or (False) the time is over."""
         self._is_waiting = True  # before the look at _is_interrupted: so interrupt() cannot miss a wait
         try:
-            watched = [self._bell, *map(keys.queue_key, queues)]
-            return not self._is_interrupted and self._block(watched, min(seconds, LONGEST))
+            return not self._is_interrupted and self._block(min(seconds, LONGEST))
         finally:
             self._is_waiting = False
 
     def interrupt(self) -> None:
-        """End a wait at once and for good; one that pops at this very moment keeps what it popped."""
+        """End a wait at once and for good."""
         self._is_interrupted = True
+        deadline = time.monotonic() + PATIENCE
         while self._is_waiting:
             with suppress(RedisError):  # an absent Redis ends the wait by itself
                 self._connection.client_unblock(self._client_id)
+            if time.monotonic() > deadline and self._blocking and self._blocking.connection:
+                self._blocking.connection.disconnect()
             time.sleep(INTERRUPT_PAUSE)
 
-    def _block(self, watched: list[str], seconds: float) -> bool:
+    def _block(self, seconds: float) -> bool:
         if self._blocking is None:
             self._blocking = for_blocking(self._connection, LONGEST)
             self._client_id = int(self._blocking.client_id())
         try:
-            popped = self._blocking.blpop(watched, timeout=seconds)
+            return bool(self._blocking.blpop([self._bell], timeout=seconds))
         except RedisError:
             self._blocking = None  # the next connection has another id
             raise
-        if popped and as_text(popped[0]) != self._bell:
-            self._connection.lpush(*popped)
-        return bool(popped)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from rq.defaults import DEFAULT_RESULT_TTL
 from rq.executions import WORKER_EXECUTIONS_KEY_TEMPLATE, Execution
 from rq.job import Job as RqJob
 from rq.job import Retry
@@ -34,7 +35,7 @@ def call(worker_key: str, job: RqJob, execution: Execution, started_at: datetime
 
     Safe to repeat: an execution is finished once.
     """
-    keep = job.result_ttl or 0
+    keep = job.get_result_ttl(DEFAULT_RESULT_TTL)
     return Call(
         "finish",
         keys=[
@@ -50,7 +51,7 @@ def call(worker_key: str, job: RqJob, execution: Execution, started_at: datetime
             utcformat(ended_at),
             (ended_at - started_at).total_seconds(),
             keep,
-            int(ended_at.timestamp()) + keep,
+            int(ended_at.timestamp()) + keep if keep >= 0 else "+inf",
             *_result_fields(job, execution, ended_at),
         ],
     )

@@ -12,13 +12,13 @@ from typing import Any
 import structlog
 from redis import Redis
 from rq.job import Job as RqJob
-from rq.job import get_current_job
+from rq.job import JobStatus, get_current_job
 from rq.queue import Queue
 from rq.registry import ScheduledJobRegistry
 from rq.serializers import JSONSerializer
 from rq.utils import now, utcformat
 
-from queues import scripts
+from queues import clock, keys, scripts
 from queues.progress import Reporter
 
 log = structlog.get_logger()
@@ -51,7 +51,7 @@ class Job(RqJob):
             except Exception as error:
                 if getattr(error, "permanent", False):
                     self.retries_left = 0
-                self.retry_after = getattr(error, "retry_after", None) or 0.0
+                self.retry_after = _seconds(getattr(error, "retry_after", None))
                 log.error("❌ job failed", job=self.func_name, error=_name(error), ms=_ms_since(started))
                 raise
             finally:
@@ -64,6 +64,12 @@ class Job(RqJob):
         if self.reporter:
             self.reporter.report(done, total, note)
 
+    def save(self, pipeline: Any = None, *args: Any, **kwargs: Any) -> None:
+        """As RQ does; and whoever puts the job on a queue, with whatever tool, wakes a worker."""
+        super().save(pipeline, *args, **kwargs)
+        if self._status == JobStatus.QUEUED:
+            (self.connection if pipeline is None else pipeline).rpush(keys.DOORBELL, "1")
+
     def retry(self, queue: Queue, pipeline: Any) -> None:
         """As RQ does, but due to the millisecond: RQ drops the fraction of the second."""
         interval = self.get_retry_interval()
@@ -71,7 +77,7 @@ class Job(RqJob):
         if interval:
             seconds = max(interval * random.uniform(*JITTER), self.retry_after)
             pipeline.zadd(
-                ScheduledJobRegistry.key_template.format(self.origin), {self.id: time.time() + seconds}
+                ScheduledJobRegistry.key_template.format(self.origin), {self.id: clock.now() + seconds}
             )
 
     def _handle_success(self, result_ttl: int, pipeline: Any, *args: Any, **kwargs: Any) -> None:
@@ -88,6 +94,14 @@ class Job(RqJob):
         # In RQ's own transaction, so by its text: an unknown digest there would fail only this command.
         at = utcformat(self.ended_at or now())
         pipeline.eval(scripts.source("ended"), 0, self.id, outcome, at)
+
+
+def _seconds(value: Any) -> float:
+    """A vendor's Retry-After may be anything."""
+    try:
+        return max(0.0, float(value or 0))
+    except (TypeError, ValueError):
+        return 0.0
 
 
 def is_last_try(error: BaseException) -> bool:

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 
 from redis import Redis
 from rq.registry import CanceledJobRegistry, FailedJobRegistry, FinishedJobRegistry
-from rq.results import Result
 from rq.utils import as_text
 
 import config
 from queues import keys
-from queues.job import Job
 from queues.names import QUEUES
+from queues.scripts import Call, run
 
 EVERY = 300  # seconds between two trims, by one worker of the fleet
 CHUNK = 500  # jobs deleted by one command
@@ -49,24 +47,6 @@ def _trim_registry(connection: Redis, registry: str, most: int) -> int:
         ids = list(map(as_text, connection.zrange(registry, 0, min(left, CHUNK) - 1)))  # type: ignore[arg-type]
         if not ids:
             break
-        _drop(connection, registry, ids)
+        run(connection, Call("drop", [registry], ids))
         left -= len(ids)
     return dropped - max(left, 0)
-
-
-def _drop(connection: Redis, registry: str, ids: Sequence[str]) -> None:
-    """The job first: an interrupted trim leaves an entry without a job, which the next one drops."""
-    belongings = [
-        key
-        for job_id in ids
-        for key in (
-            Job.key_for(job_id),
-            Result.get_key(job_id),
-            Job.dependents_key_for(job_id),
-            Job(job_id, connection=connection).dependencies_key,
-        )
-    ]
-    with connection.pipeline(transaction=False) as pipeline:
-        pipeline.unlink(*belongings)
-        pipeline.zrem(registry, *ids)
-        pipeline.execute()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from queues.claim import Claimed
 
@@ -13,13 +15,14 @@ class Slots:
     def __init__(self, number: int):
         self.number = number
         self._running: dict[str, Claimed] = {}  # by execution id
+        self._expected: set[str] = set()  # execution ids
         self._change = threading.Condition()
         self._is_interrupted = False
         self.ended = 0  # jobs so far
 
     @property
     def free(self) -> int:
-        return self.number - len(self._running)
+        return max(0, self.number - len(self._running))  # a finished job counts until its thread let it go
 
     @property
     def are_all_free(self) -> bool:
@@ -33,14 +36,27 @@ class Slots:
         with self._change:
             self._running[claimed.execution.id] = claimed
 
-    def exchange(self, done: Claimed, following: Claimed | None) -> None:
-        """A job is done; its slot goes to the following one, or is free."""
+    def end(self, done: Claimed) -> None:
+        """A job is done, and its slot is free."""
         with self._change:
             del self._running[done.execution.id]
             self.ended += 1
-            if following:
-                self._running[following.execution.id] = following
             self._change.notify_all()
+
+    @contextmanager
+    def expecting(self, executions: Sequence[str]) -> Iterator[None]:
+        """While a claim for these executions is under way, they count as known."""
+        with self._change:
+            self._expected.update(executions)
+        try:
+            yield
+        finally:
+            with self._change:
+                self._expected.difference_update(executions)
+
+    def knows(self, execution: str) -> bool:
+        with self._change:
+            return execution in self._running or execution in self._expected
 
     def wait_for_a_free_one(self, seconds: float) -> None:
         with self._change:

@@ -1,6 +1,7 @@
 """A job's time limit on a thread: when it is over, the exception is raised inside the job's thread.
 
-One watchdog thread serves all jobs of the process: a timer for each job would start a thread for each.
+One watchdog thread serves all jobs of the process. The jobs' threads take no lock of it: an exception that
+arrives while a thread holds a lock would leave it locked for ever.
 """
 
 from __future__ import annotations
@@ -9,15 +10,16 @@ import ctypes
 import threading
 import time
 from collections.abc import Callable
-from functools import cache
-from typing import Any
+from typing import Any, Literal
 
-from rq.timeouts import BaseDeathPenalty
+from rq.timeouts import BaseDeathPenalty, BaseTimeoutException
 
 import config
 
+LOOK = 0.2  # seconds between two looks at the deadlines
 
-class JobStopped(Exception):
+
+class JobStopped(BaseTimeoutException):
     """Raised in a job's thread when somebody asked to stop it."""
 
 
@@ -25,7 +27,7 @@ class ThreadDeathPenalty(BaseDeathPenalty):
     """Guards one block of code on the thread that enters it; RQ enters it around the job's function.
 
     It never raises after the block was left. A thread that sits in a C call gets the exception when it
-    returns to Python; when it does not within the setting STUCK_AFTER, the process' `when_stuck` is called.
+    returns to Python; when it does not within the setting STUCK_AFTER, the watchdog's `when_stuck` is called.
     """
 
     def __init__(self, timeout: float, exception: type[Exception], job_id: str = "", **kwargs: Any):
@@ -33,21 +35,45 @@ class ThreadDeathPenalty(BaseDeathPenalty):
         self.job_id = job_id
         self.thread_id = threading.get_ident()
         self.deadline = time.monotonic() + timeout if timeout > 0 else float("inf")
-        self.was_raised = False
+        self.was_raised = self.is_raising = self.has_left = False
 
     def setup_death_penalty(self) -> None:
-        watchdog().watch(self)
+        WATCHDOG.watch(self)
+
+    def __exit__(self, *_: object) -> Literal[False]:
+        self.cancel_death_penalty()
+        return False
 
     def cancel_death_penalty(self) -> None:
-        watchdog().forget(self)
+        """Leave the block. What arrives while we do came too late, and is taken back or dropped."""
+        while True:
+            try:
+                self.has_left = True
+                while self.is_raising:
+                    time.sleep(0)
+                if self.was_raised:
+                    _raise_in(self.thread_id, None)
+                WATCHDOG.forget(self)
+                return
+            except (
+                BaseTimeoutException
+            ):  # the late exception itself: once more, since it may have cut us short
+                continue
 
     def handle_death_penalty(self, *_: Any) -> None:
         self.interrupt(_with_message(self._exception, self._timeout))
 
     def interrupt(self, exception: type[Exception]) -> None:
-        self.was_raised = True
-        self.deadline = time.monotonic() + config.settings().stuck_after
-        _raise_in(self.thread_id, exception)
+        """Raise in the thread, unless it has left. Called on other threads than its own."""
+        # Before the look at has_left: so the leaving thread waits for us, or we see that it has left.
+        self.is_raising = True
+        try:
+            if not self.has_left:
+                self.was_raised = True
+                self.deadline = time.monotonic() + config.settings().stuck_after
+                _raise_in(self.thread_id, exception)
+        finally:
+            self.is_raising = False
 
 
 class Watchdog:
@@ -55,51 +81,48 @@ class Watchdog:
 
     def __init__(self) -> None:
         self.when_stuck: Callable[[str], None] = lambda _job_id: None
-        self._watched: set[ThreadDeathPenalty] = set()
-        self._change = threading.Condition()
-        self._wakes_at = float("inf")
-        threading.Thread(target=self._run, name="watchdog", daemon=True).start()
+        self._watched: set[ThreadDeathPenalty] = set()  # changed by single atomic operations only
+        self._starting = threading.Lock()
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Start its thread; the worker does before its first job. Safe to repeat."""
+        with self._starting:
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="watchdog", daemon=True)
+                self._thread.start()
 
     def watch(self, penalty: ThreadDeathPenalty) -> None:
-        with self._change:
-            self._watched.add(penalty)
-            if penalty.deadline < self._wakes_at:
-                self._change.notify()
+        self._watched.add(penalty)
 
     def forget(self, penalty: ThreadDeathPenalty) -> None:
-        with self._change:
-            self._watched.discard(penalty)
-            if penalty.was_raised:
-                _raise_in(penalty.thread_id, None)  # takes it back if it was not delivered yet
+        self._watched.discard(penalty)
+
+    def forget_thread(self) -> None:
+        """The calling thread has ended its job, whatever became of the block's own exit."""
+        mine = threading.get_ident()
+        for penalty in [penalty for penalty in list(self._watched) if penalty.thread_id == mine]:
+            penalty.cancel_death_penalty()
 
     def stop(self, job_id: str) -> bool:
         """Raise `JobStopped` in the thread of a running job; False when this process does not run it."""
-        with self._change:
-            found = [penalty for penalty in self._watched if penalty.job_id == job_id]
-            for penalty in found:
-                penalty.interrupt(JobStopped)
-            self._change.notify()
-            return bool(found)
+        found = [penalty for penalty in list(self._watched) if penalty.job_id == job_id]
+        for penalty in found:
+            penalty.interrupt(JobStopped)
+        return bool(found)
 
     def _run(self) -> None:
         while True:
-            with self._change:
-                self._wakes_at = min((p.deadline for p in self._watched), default=float("inf"))
-                remaining = self._wakes_at - time.monotonic()
-                self._change.wait(min(remaining, threading.TIMEOUT_MAX) if remaining > 0 else 0)
-                due = [p for p in self._watched if p.deadline <= time.monotonic()]
-                stuck = [penalty for penalty in due if penalty.was_raised]
-                self._watched.difference_update(stuck)
-                for penalty in set(due).difference(stuck):
+            time.sleep(LOOK)
+            for penalty in [p for p in list(self._watched) if p.deadline <= time.monotonic()]:
+                if penalty.was_raised:
+                    self.forget(penalty)
+                    self.when_stuck(penalty.job_id)
+                else:
                     penalty.handle_death_penalty()
-            for penalty in stuck:  # without the lock: it may take its time
-                self.when_stuck(penalty.job_id)
 
 
-@cache
-def watchdog() -> Watchdog:
-    """The process' watchdog."""
-    return Watchdog()
+WATCHDOG = Watchdog()
 
 
 def _raise_in(thread_id: int, exception: type[Exception] | None) -> None:

@@ -54,9 +54,9 @@ local function quarantine(queue, job)
   ttl = tonumber(ttl or '604800')
   redis.call('HSET', 'rq:job:' .. job, 'status', 'failed', 'ended_at', now_text)
   redis.call('HDEL', 'rq:job:' .. job, 'stalls') -- requeued by an operator it has two lives again
-  redis.call('ZADD', key(queue, FAILED), math.floor(now + ttl), job)
+  redis.call('ZADD', key(queue, FAILED), ttl < 0 and '+inf' or math.floor(now + ttl), job)
   redis.call('XADD', 'rq:results:' .. job, 'MAXLEN', 10, '*', 'type', '2', 'exc_string', quarantine_text)
-  redis.call('EXPIRE', 'rq:results:' .. job, ttl)
+  if ttl > 0 then redis.call('EXPIRE', 'rq:results:' .. job, ttl) end
   settle(job, 'failed', now_text, name, batches, webhook)
   quarantined[#quarantined + 1] = job
 end
@@ -107,8 +107,8 @@ end
 
 local function start(queue, job)
   local hash = 'rq:job:' .. job
+  if redis.call('HEXISTS', hash, 'data') == 0 then return false end -- deleted in the meantime, or never a job
   local fields = redis.call('HGETALL', hash)
-  if #fields == 0 then return false end -- deleted in the meantime
   local execution = ARGV[#ARGV - free + 1]
   local member = job .. ':' .. execution
   redis.call('HSET', hash, 'status', 'started', 'started_at', now_text, 'last_heartbeat', now_text, 'worker_name', worker)

@@ -4,7 +4,7 @@
 -- KEYS[3]  the worker's hash          KEYS[4]  the worker's set of executions
 -- ARGV[1]  job id                     ARGV[2]  execution id
 -- ARGV[3]  started at, ARGV[4] ended at, as RQ writes times
--- ARGV[5]  seconds the job ran        ARGV[6]  seconds to keep the result
+-- ARGV[5]  seconds the job ran        ARGV[6]  seconds to keep the result; -1 = for ever
 -- ARGV[7]  Unix time at which it lapses
 -- ARGV[8…] fields and values of the result entry
 -- returns  1 finished; 0 not ours any more (its lock had lapsed, or this call was repeated);
@@ -28,9 +28,9 @@ if keep == 0 or not queue then
   redis.call('DEL', hash, 'rq:results:' .. job) -- not wanted, or deleted while it ran
 else
   redis.call('HSET', hash, 'status', 'finished', 'started_at', ARGV[3], 'ended_at', ARGV[4], 'last_heartbeat', ARGV[4])
-  redis.call('EXPIRE', hash, keep)
+  if keep > 0 then redis.call('EXPIRE', hash, keep) end
   redis.call('XADD', 'rq:results:' .. job, 'MAXLEN', 10, '*', unpack(ARGV, 8))
-  redis.call('EXPIRE', 'rq:results:' .. job, keep)
+  if keep > 0 then redis.call('EXPIRE', 'rq:results:' .. job, keep) end
   redis.call('ZADD', KEYS[2], ARGV[7], job)
 end
 if is_waited_for or batches or webhook then settle(job, 'finished', ARGV[4], queue, batches, webhook) end

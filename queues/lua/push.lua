@@ -4,7 +4,6 @@
 local DOORBELL = 'clianta:doorbell'
 
 local function push(job, queue, at_front)
-  -- The bell first: of the lists that a worker waits on it is then served first.
   redis.call('RPUSH', DOORBELL, '1')
   redis.call(at_front and 'LPUSH' or 'RPUSH', 'rq:queue:' .. queue, job)
 end

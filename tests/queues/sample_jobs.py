@@ -92,3 +92,11 @@ def report_progress(times: int, what: str) -> None:
 def report_and_wait(what: str) -> None:
     progress.report(1, 2, "half")
     wait_for_go(what)
+
+
+class SlowDown(Exception):
+    retry_after = "Wed, 21 Oct 2026 07:28:00 GMT"
+
+
+def fail_with_odd_retry_after() -> None:
+    raise SlowDown("as vendors say it")
