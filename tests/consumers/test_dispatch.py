@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from bson import ObjectId
 from rq import Queue
+from rq.exceptions import AbandonedJobError
 from rq.registry import FailedJobRegistry
 from rq.timeouts import JobTimeoutException
 
@@ -255,3 +256,12 @@ def test_a_failed_event_whose_dead_letter_was_purged_does_not_come_back(
     assert sum(moved.done for moved in dead_letters.purge_all("crm-events")) == 1
     EventRecord.objects(id=record.id).update(set__queued_at=store.now() - timedelta(days=2))
     assert relay.relay() == 0
+
+
+def test_the_event_of_a_quarantined_job_counts_as_failed(reactions: Reactions) -> None:
+    record = publish()
+    job = Job.fetch(f"event-{record.id}", connection=redis())
+    dispatch.mark_abandoned(job, ValueError)
+    assert record.reload().status == "queued"
+    dispatch.mark_abandoned(job, AbandonedJobError)
+    assert record.reload().status == "failed"

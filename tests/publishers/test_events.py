@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 from bson import ObjectId
+from pymongo.errors import AutoReconnect
 
 import config
 from models import store
@@ -161,3 +162,14 @@ def test_without_the_store_nothing_is_accepted_and_nothing_queued(store_away: No
 
 def _accepted_earlier(event_id: str) -> None:
     EventRecord.objects(id=event_id).update_one(set__accepted_at=store.now() - relay.PENDING_AGE * 2)
+
+
+def test_an_event_that_is_enqueued_is_accepted_though_the_store_goes_away_then(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def go_away(*_: object) -> None:
+        raise AutoReconnect("gone")
+
+    monkeypatch.setattr(EventRecord, "mark_queued", go_away)
+    event_id = events.publish(created())
+    assert redis().exists(f"rq:job:event-{event_id}")
