@@ -245,6 +245,20 @@ def test_what_was_stored_untold_and_then_moved_away_is_told_by_the_next_sync(
     assert EmailMessage.objects(unannounced=True).count() == 0
 
 
+def test_an_attempt_to_send_that_is_in_doubt_is_settled_when_its_mail_is_in_sent(
+    account: Account, add_account: AddAccount
+) -> None:
+    mailbox = add_account(account)
+    known = {"contact_id": ObjectId(), "account_id": mailbox.id, "workspace_id": mailbox.workspace_id}
+    for key in ("seen", "unseen"):
+        attempt = SendAttempt.begin(key, message_id=f"{key}@acme.test", **known)
+        assert attempt
+        attempt.end("unknown", "the connection broke")
+    account.deliver(mail(sender=account.user, message_id="seen@acme.test"), folder="Gesendete Post")
+    sync(mailbox)
+    assert dict(SendAttempt.objects.scalar("key", "status")) == {"seen": "sent", "unseen": "unknown"}
+
+
 def test_a_message_that_breaks_the_intake_holds_up_only_what_comes_after_it_and_is_left_out_in_the_end(
     account: Account, add_account: AddAccount, run_jobs: RunJobs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
