@@ -63,6 +63,7 @@ def _timeline_jobs(message: EmailMessage) -> list[NewJob]:
                 "details": {"messageId": str(message.id), "subject": message.subject},
             },
             description=f"timeline entry email_{message.kind}",
+            meta={"workspace_id": str(message.workspace_id)},
         )
         for contact_id in message.contact_ids
     ]

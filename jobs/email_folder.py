@@ -19,6 +19,7 @@ from models import store
 from models.email_account import EmailAccount, FolderPosition, MessagePlace
 from models.notification import Notification
 from queues import lease
+from queues.names import EMAIL_SYNC
 from services import sentry
 from services.mail import imap
 from services.mail.cursor import FolderCursor
@@ -100,12 +101,18 @@ def _note_failure(account: EmailAccount, folder: str, fetched: imap.Fetched, err
     """Report what one message did. Raises `MessageFailed` unless it is left out from now on."""
     uid = fetched.messages[0].uid
     place = MessagePlace(folder=folder, uid_validity=fetched.cursor.uid_validity, uid=uid)
-    sentry.capture(error)
+    error.args = ()  # its words may quote the message
+    sentry.capture(error, **tags(account))
     if not _count(account, place):
         raise MessageFailed(
             f"a message in {folder} could not be taken in (UID {uid}: {_where(error)}); it is tried again, "
             "then left out"
         ) from error
+
+
+def tags(account: EmailAccount) -> dict[str, str]:
+    """What a report of a mishap is told by."""
+    return {"queue": EMAIL_SYNC, "job": "jobs.email_sync.sync", "workspace": str(account.workspace_id)}
 
 
 def _where(error: Exception) -> str:

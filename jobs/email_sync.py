@@ -59,16 +59,17 @@ def run(tick: str) -> int:
     """Enqueue one `sync` per due mailbox; returns how many. Safe to run twice: a job per mailbox and tick."""
     due = EmailAccount.due(store.now(), limit=DUE_LIMIT)
     log.info(f"📧 Email sync started for {len(due)} accounts")
-    return enqueue_many([_sync_job(account_id, tick) for account_id in due])
+    return enqueue_many([_sync_job(account_id, workspace_id, tick) for account_id, workspace_id in due])
 
 
-def _sync_job(account_id: ObjectId, tick: str) -> NewJob:
+def _sync_job(account_id: ObjectId, workspace_id: ObjectId, tick: str) -> NewJob:
     return NewJob(
         queue=EMAIL_SYNC,
         func="jobs.email_sync.sync",
         id=f"mailbox-{account_id}-{datetime.fromisoformat(tick):%Y%m%dT%H%M%S}",
         kwargs={"account_id": str(account_id), "tick": tick},
         description=f"sync mailbox {account_id}",
+        meta={"workspace_id": str(workspace_id)},
     )
 
 
@@ -147,7 +148,7 @@ def _announce_leftovers(account: EmailAccount) -> None:
     try:
         email_announce.announce(account, EmailMessage.unannounced_of(account.id, since, LEFTOVERS))
     except email_folder.ITS_FAULT as error:
-        sentry.capture(error)
+        sentry.capture(error, **email_folder.tags(account))
         log.error("❌ messages cannot be announced", account_id=str(account.id), error=type(error).__name__)
 
 

@@ -91,10 +91,10 @@ class EmailAccount(Document):
         self.aliases = [alias.strip().lower() for alias in self.aliases]
 
     @classmethod
-    def due(cls, moment: datetime, limit: int) -> list[ObjectId]:
-        """Ids of the mailboxes of all workspaces that are to be synced, the longest waiting first."""
+    def due(cls, moment: datetime, limit: int) -> list[tuple[ObjectId, ObjectId]]:
+        """Ids of the mailboxes to be synced, and of their workspaces; the longest waiting first."""
         due = cls.objects(status="active", next_sync_at__lte=moment).order_by("next_sync_at").limit(limit)
-        return list(due.scalar("id"))
+        return list(due.scalar("id", "workspace_id"))
 
     @classmethod
     def addresses_of(cls, workspace_id: ObjectId) -> set[str]:

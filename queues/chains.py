@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Any, Literal
+from typing import Literal
 
 from rq.job import JobStatus
 from rq.utils import now, utcformat
@@ -32,13 +32,7 @@ def chain(*jobs: NewJob, on_failure: Literal["wait", "cancel", "continue"] = "wa
         raise ValueError(f"a chain has 1 to {BATCH} jobs; got {len(jobs)}")
     arguments = new_job.arguments(jobs[0])
     for before, job in pairwise(jobs):
-        arguments += new_job.arguments(job, **_after(before, on_failure))
+        arguments += new_job.arguments(
+            job, status=JobStatus.DEFERRED, after=before, even_if_that_fails=on_failure == "continue"
+        )
     return int(run(redis(), Call("chain", [], [on_failure, utcformat(now()), *arguments]))[0])
-
-
-def _after(before: NewJob, on_failure: str) -> dict[str, Any]:
-    return {
-        "status": JobStatus.DEFERRED,
-        "_dependency_ids": [before.id],
-        "allow_dependency_failures": on_failure == "continue" or None,
-    }

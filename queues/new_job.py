@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import zlib
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
 
 from rq.job import JobStatus, validate_job_id
-from rq.utils import now
+from rq.serializers import JSONSerializer
+from rq.utils import now, utcformat
 
 import config
 from queues.connection import redis
@@ -39,42 +42,63 @@ class InvalidWebhook(ValueError):
     permanent = True
 
 
-def arguments(job: NewJob, place: str | None = None, **changes: Any) -> list[Any]:
+def arguments(
+    job: NewJob,
+    place: str | None = None,
+    *,
+    status: JobStatus = JobStatus.QUEUED,
+    after: NewJob | None = None,
+    even_if_that_fails: bool = False,
+) -> list[Any]:
     """A job as the scripts take it: id, queue, place, number of fields and values, then these.
 
-    `place` is "back", "front" or a Unix time; `changes` are attributes of RQ's job. Raises `UnknownQueue`,
-    `InvalidWebhook`, ValueError for a bad id, TypeError for arguments that are not JSON.
+    `place` is "back", "front" or a Unix time. Raises `UnknownQueue`, `InvalidWebhook`, ValueError for a bad
+    id, TypeError for arguments that are not JSON.
     """
     validate_job_id(job.id)
-    fields = _hash(job, **changes)
+    fields = _hash(job, status)
+    if after:
+        fields |= {"dependency_id": after.id, "dependency_ids": json.dumps([after.id])}
+    if even_if_that_fails:
+        fields["allow_dependency_failures"] = 1
     if job.webhook:
         fields["webhook"] = _webhook_plan(job, job.webhook)
     flat = [part for pair in fields.items() for part in pair]
     return [job.id, job.queue, place or ("front" if job.at_front else "back"), len(flat), *flat]
 
 
-def _hash(job: NewJob, status: JobStatus = JobStatus.QUEUED, **changes: Any) -> dict[str, Any]:
-    settings, queue = config.settings(), options(job.queue)
+def _hash(job: NewJob, status: JobStatus) -> dict[str, Any]:
+    moment = utcformat(now())
+    fields = _common(job.queue, config.settings()) | {
+        "created_at": moment,
+        "data": zlib.compress(JSONSerializer.dumps((job.func, None, (), job.kwargs))),
+        "description": job.description or job.func,
+        "status": status.value,
+    }
+    if status == JobStatus.QUEUED:
+        fields["enqueued_at"] = moment
+    if job.meta:
+        fields["meta"] = JSONSerializer.dumps(job.meta)
+    if job.at_front:
+        fields["enqueue_at_front"] = 1
+    return fields
+
+
+@cache
+def _common(queue_name: str, settings: config.Settings) -> dict[str, Any]:
+    """What the hashes of a queue's jobs have in common, as RQ writes it; made once: it takes longest."""
+    queue = options(queue_name)
     record = Job.create(
-        job.func,
-        kwargs=job.kwargs,
+        "",
         connection=redis(),
-        id=job.id,
-        origin=job.queue,
-        description=job.description or job.func,
-        meta=job.meta,
+        origin=queue.name,
         timeout=queue.timeout,
         result_ttl=settings.completed_jobs_keep_hours * 3_600,
         failure_ttl=settings.failed_jobs_keep_days * 86_400,
-        status=status,
     )
-    record.enqueued_at = now() if status == JobStatus.QUEUED else None
     record.retries_left = len(queue.retry_waits)
     record.retry_intervals = list(queue.retry_waits)
-    record.enqueue_at_front = job.at_front or None
-    for name, value in changes.items():
-        setattr(record, name, value)
-    return record.to_dict() | {"status": status.value}
+    return record.to_dict()
 
 
 def _webhook_plan(job: NewJob, url: str) -> str:
@@ -83,7 +107,7 @@ def _webhook_plan(job: NewJob, url: str) -> str:
         raise InvalidWebhook(f"webhook of the job {job.id}: must be like https://host/path")
     if not config.settings().webhook_secret:
         raise InvalidWebhook(f"webhook of the job {job.id}: set WEBHOOK_SECRET, which signs it")
-    delivery = _hash(NewJob(INTEGRATIONS, DELIVER_WEBHOOK, f"webhook-{job.id}"))
+    delivery = _hash(NewJob(INTEGRATIONS, DELIVER_WEBHOOK, f"webhook-{job.id}"), JobStatus.QUEUED)
     for name in ("data", "created_at", "description"):
         del delivery[name]
     flat = [str(part) for pair in delivery.items() for part in pair]

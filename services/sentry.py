@@ -54,9 +54,11 @@ def init(dsn: str | None, environment: str, *, release: str | None = None) -> No
     )
 
 
-def capture(error: BaseException) -> None:
+def capture(error: BaseException, **tags: str) -> None:
     """Report an error that we answer ourselves, so that no integration sees it."""
-    sentry_sdk.capture_exception(error)
+    with sentry_sdk.new_scope() as scope:
+        scope.set_tags(tags)
+        scope.capture_exception(error)
 
 
 def flush(timeout: float = FLUSH_SECONDS) -> None:

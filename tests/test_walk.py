@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import structlog
+
 from models.activity import Activity
 from models.contact import Contact
 from models.event import EventRecord
@@ -30,3 +32,18 @@ def test_a_created_contact_is_scored_owned_and_on_the_timeline(run_jobs: Callabl
     assert contact.assigned_to == workspace.members[0].user_id
     assert Activity.objects(contact_id=contact.id).count() == 1
     assert EventRecord.objects.get(id=event_id).status == "done"
+
+
+def test_each_job_leaves_a_line_at_its_start_and_one_at_its_end(run_jobs: Callable[[], int]) -> None:
+    workspace = Workspace(name="Acme").save()
+    contact, _ = Contact.upsert(workspace.id, "grace@navy.test", {})
+    event = ContactCreated(workspace_id=str(workspace.id), contact_id=str(contact.id), source="form")
+    event_id = events.publish(event, correlation_id="request-1")
+    with structlog.testing.capture_logs(processors=[structlog.contextvars.merge_contextvars]) as lines:
+        run_jobs()
+    mine = [line for line in lines if line.get("job_id") == f"event-{event_id}"]
+    assert [line["event"] for line in mine] == ["▶️  job started", "✅ job done"]
+    for line in mine:
+        assert (line["event_id"], line["correlation_id"]) == (event_id, "request-1")
+        assert (line["workspace_id"], line["queue"]) == (str(workspace.id), "crm-events")
+    assert mine[1]["ms"] > 0

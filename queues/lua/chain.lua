@@ -5,7 +5,7 @@
 -- ARGV[2]  now, as RQ writes times
 -- ARGV[3…] per job, in order: id, queue, place ('back' or 'front'), n, then n fields and values of its hash
 -- returns  how many jobs are new
--- cost     per job HGET, HSET, SADD; for the first 2 pushes, for each other one ZADD and 2 SADD
+-- cost     per job 2 HGET, HSET; for the first a push, for each other HSET, ZADD and 2 SADD
 
 -- include settle
 
@@ -37,7 +37,7 @@ while i <= #ARGV do
   local status = redis.call('HGET', hash, 'status')
   if not status then
     redis.call('HSET', hash, unpack(ARGV, i + 4, i + 3 + n))
-    redis.call('SADD', 'rq:queues', 'rq:queue:' .. queue)
+    register(queue)
     if before then place_behind(before, job, queue) else push(job, queue, place == 'front') end
     status = redis.call('HGET', hash, 'status')
     new = new + 1

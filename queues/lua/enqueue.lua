@@ -5,23 +5,16 @@
 --          The guard is a cron entry: it is moved forward to its next time, and only who moves it enqueues
 --          the tick.
 -- returns  per job 1 (enqueued) or 0 (its id exists, or somebody else moved the cron entry)
--- cost     per job EXISTS, HSET, RPUSH bell, RPUSH queue; a delayed one EXISTS, HSET, ZADD, ZRANGE and, when
---          nothing of its queue is due before it, RPUSH bell; a guard adds one ZADD; one SADD per queue
+-- cost     per job EXISTS, HSET, RPUSH; a delayed one EXISTS, HSET, ZADD, ZRANGE; a guard adds one ZADD. Per
+--          call one SADD per queue and RPUSH bell (for delayed jobs only if nothing is due before them)
 
 -- include push
-
-local known = {}
-
-local function register(queue)
-  if not known[queue] then redis.call('SADD', 'rq:queues', 'rq:queue:' .. queue) end
-  known[queue] = true
-end
 
 local function delay(job, queue, due)
   local scheduled = 'rq:scheduled:' .. queue
   redis.call('ZADD', scheduled, due, job)
   -- Workers wait until the first job is due: one that comes before it must wake one of them.
-  if redis.call('ZRANGE', scheduled, 0, 0)[1] == job then redis.call('RPUSH', DOORBELL, '1') end
+  if redis.call('ZRANGE', scheduled, 0, 0)[1] == job then ring() end
 end
 
 local results = {}

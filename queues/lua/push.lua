@@ -1,10 +1,23 @@
--- Part of other scripts: put a job on its queue and wake a worker.
--- cost     RPUSH bell, RPUSH or LPUSH queue
+-- Part of other scripts: put jobs on their queues and wake a worker.
+-- cost     per job RPUSH or LPUSH; once a call RPUSH bell, since a claim that leaves jobs behind rings again, and
+--          SADD per queue that is made known to RQ's tools
 
-local DOORBELL = 'clianta:doorbell'
+local has_rung = false
+
+local function ring()
+  if not has_rung then redis.call('RPUSH', 'clianta:doorbell', '1') end
+  has_rung = true
+end
+
+local known = {}
+
+local function register(queue)
+  if not known[queue] then redis.call('SADD', 'rq:queues', 'rq:queue:' .. queue) end
+  known[queue] = true
+end
 
 local function push(job, queue, at_front)
-  redis.call('RPUSH', DOORBELL, '1')
+  ring()
   redis.call(at_front and 'LPUSH' or 'RPUSH', 'rq:queue:' .. queue, job)
 end
 

@@ -7,7 +7,8 @@
 -- abandon(job, at): the job will never run again; what can never come true without it is cancelled
 --
 -- cost     a job that others wait for: SMEMBERS and per job that waits HMGET, SMEMBERS, ZREM, SREM, DEL,
---          then HSET, PERSIST, 2 pushes. A member of a batch: SREM, SCARD. A webhook: XREVRANGE, EXISTS, 2 HSET, PERSIST, 2 pushes.
+--          then HSET, PERSIST, push. A member of a batch: SREM, SCARD. A webhook: XREVRANGE, EXISTS, 2 HSET,
+--          PERSIST, push.
 
 -- include push
 

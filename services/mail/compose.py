@@ -17,6 +17,12 @@ class HeaderInjection(ValueError):
     permanent = True
 
 
+class BadAddress(ValueError):
+    """No mail can be sent to or from this address; the message names it."""
+
+    permanent = True
+
+
 def compose(
     *,
     sender: Address,
@@ -72,7 +78,7 @@ def _mailbox(field: str, address: Address) -> HeaderAddress:
         ascii_domain = domain.encode("idna").decode()
         return HeaderAddress(address.name, username=local.encode("ascii").decode(), domain=ascii_domain)
     except (ValueError, IndexError, AttributeError) as error:
-        raise ValueError(f"{field}: {address.email!r} is no address that mail can be sent to") from error
+        raise BadAddress(f"{field}: {address.email!r} is no address that mail can be sent to") from error
 
 
 def _refuse_controls(field: str, value: str) -> None:

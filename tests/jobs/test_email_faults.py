@@ -23,9 +23,11 @@ from models.notification import Notification
 from models.send_attempt import SendAttempt
 from queues import dead_letters, lease
 from queues.connection import redis
-from services import logs
+from queues.job import Job
+from services import logs, sentry
 from services.mail import folders, imap
 from services.mail.errors import MailboxFolderMissing
+from tests.jobs.conftest import OWNER, WORKSPACE
 from tests.jobs.mails import bounce_of, mail, outcome
 from tests.services.mail.conftest import UMLAUT_PASSWORD, UMLAUT_USER, Account
 
@@ -245,6 +247,20 @@ def test_what_was_stored_untold_and_then_moved_away_is_told_by_the_next_sync(
     assert EmailMessage.objects(unannounced=True).count() == 0
 
 
+def test_an_attempt_to_send_that_is_in_doubt_is_settled_when_its_mail_is_in_sent(
+    account: Account, add_account: AddAccount
+) -> None:
+    mailbox = add_account(account)
+    known = {"contact_id": ObjectId(), "account_id": mailbox.id, "workspace_id": mailbox.workspace_id}
+    for key in ("seen", "unseen"):
+        attempt = SendAttempt.begin(key, message_id=f"{key}@acme.test", **known)
+        assert attempt
+        attempt.end("unknown", "the connection broke")
+    account.deliver(mail(sender=account.user, message_id="seen@acme.test"), folder="Gesendete Post")
+    sync(mailbox)
+    assert dict(SendAttempt.objects.scalar("key", "status")) == {"seen": "sent", "unseen": "unknown"}
+
+
 def test_a_message_that_breaks_the_intake_holds_up_only_what_comes_after_it_and_is_left_out_in_the_end(
     account: Account, add_account: AddAccount, run_jobs: RunJobs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -258,7 +274,11 @@ def test_a_message_that_breaks_the_intake_holds_up_only_what_comes_after_it_and_
         return real(raw, **options)
 
     monkeypatch.setattr(email_intake, "parse", break_on_poison)
+    reports: list[tuple[str, str]] = []
+    monkeypatch.setattr(sentry, "capture", lambda error, **tags: reports.append((repr(error), tags["queue"])))
     assert sync(mailbox)["outcome"] == "unavailable"
+    assert reports == [("KeyError()", "email-sync")]  # the place is in the traceback, the contents nowhere
+    assert "KeyError in test_email_faults.py" in mailbox.reload().status_reason
     assert EmailMessage.objects.get().subject == "One"
     assert [sync(mailbox)["outcome"] for _ in range(3)] == ["unavailable", "synced", "synced"]
     assert sorted(EmailMessage.objects.scalar("subject")) == ["One", "Three"]
@@ -360,6 +380,36 @@ def test_a_sync_that_takes_too_long_goes_on_at_the_next_tick(
     assert email_sync.run(store.now().isoformat()) == 1
     assert sync(mailbox)["outcome"] == "synced"
     assert EmailMessage.objects.count() == 5
+
+
+def test_a_tick_costs_the_same_however_many_mailboxes_and_contacts_there_are(
+    account: Account, add_account: AddAccount, count_store_commands: Any
+) -> None:
+    mailbox = add_account(account)
+    sync(mailbox)
+    counts = []
+    for number in (1, 10, 100):
+        for n in range(number):
+            other = f"p{number}-{n}@navy.test"
+            Contact.upsert(WORKSPACE, other, {})
+            EmailAccount(
+                workspace_id=ObjectId(), user_id=OWNER, address=f"{number}-{n}@acme.test", imap=mailbox.imap
+            ).save()
+        account.deliver(*(mail(f"Offer {n}", sender=f"p{number}-{n}@navy.test") for n in range(5)))
+        with count_store_commands() as commands:
+            email_sync.run((store.now() + timedelta(minutes=number)).isoformat())
+            sync(mailbox)
+        counts.append(len(commands) - commands.count("getMore"))  # pages of the list of mailboxes
+    assert counts[0] == counts[1] == counts[2]
+
+
+def test_the_jobs_of_a_mailbox_name_its_workspace(lively: EmailAccount) -> None:
+    grace = Contact.upsert(WORKSPACE, "grace@navy.test", {})[0]
+    assert email_sync.run(store.now().isoformat()) == 1
+    sync(lively)
+    jobs = [Job.fetch(key.decode()[7:], connection=redis()) for key in redis().keys("rq:job:*")]
+    assert {job.meta["workspace_id"] for job in jobs} == {str(WORKSPACE)}
+    assert sum(job.func_name == "consumers.activity.record" for job in jobs) == 4, grace.id
 
 
 def test_jobs_that_waited_while_their_mailbox_was_synced_do_nothing(lively: EmailAccount) -> None:

@@ -156,3 +156,43 @@ def test_an_attempt_left_in_the_middle_is_settled_by_the_mail_in_sent(workspace:
         sent_at=attempt.started_at,
     ).save()
     assert welcome_email.send(str(new.id)) == "sent"
+
+
+class Killed(BaseException):
+    """The worker dies: nothing that it still meant to do happens."""
+
+
+@pytest.mark.parametrize(
+    ("owner", "name", "when", "outcome", "mails"),
+    [
+        (SendAttempt, "begin", "before", "sent", 1),
+        (SendAttempt, "begin", "after", "unknown", 0),
+        (smtp, "send", "before", "unknown", 0),
+        (smtp, "send", "after", "unknown", 1),
+        (SendAttempt, "end", "before", "unknown", 1),
+        (SendAttempt, "end", "after", "sent", 1),
+    ],
+)
+def test_a_worker_that_dies_at_any_step_sends_at_most_one_mail_and_never_claims_one_that_it_cannot_know(
+    workspace: Workspace,
+    server: Server,
+    monkeypatch: pytest.MonkeyPatch,
+    owner: object,
+    name: str,
+    when: str,
+    outcome: str,
+    mails: int,
+) -> None:
+    before, new, real = len(inbox(server)), contact(workspace), getattr(owner, name)
+
+    def die(*args: object, **kwargs: object) -> None:
+        if when == "after":
+            real(*args, **kwargs)
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(owner, name, die)
+        with pytest.raises(Killed):
+            welcome_email.send(str(new.id))
+    assert [welcome_email.send(str(new.id)) for _ in range(2)] == [outcome] * 2
+    assert len(inbox(server)) - before == mails

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import time
 from datetime import datetime
 from typing import Any
@@ -17,7 +16,7 @@ from queues import dead_letters
 from queues.connection import redis
 from queues.enqueue import enqueue
 from queues.job import Job
-from web.cli import output
+from web.cli import output, whoami
 from web.cli.command import Group, example, json_option
 
 POLL = 0.25  # seconds between two looks at a job that we wait for
@@ -70,7 +69,7 @@ def run(name: str, wait: bool, timeout: int, as_json: bool) -> None:
 
 def _row(name: str, job_id: str, moment: datetime) -> dict[str, Any]:
     """Its row in the run ledger; a worker that was faster has stored it already."""
-    fields = {"trigger": "hand", "status": QUEUED, "reason": f"by {getpass.getuser()}"}
+    fields = {"trigger": "hand", "status": QUEUED, "reason": f"by {whoami.user()}"}
     return {"id": job_id, "entry": name, "due": moment, "enqueued_at": moment, **fields}
 
 

@@ -2,7 +2,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from services.mail.compose import HeaderInjection, compose
+from services.mail.compose import BadAddress, HeaderInjection, compose
 from services.mail.message import Address
 from services.mail.parse import parse
 
@@ -70,7 +70,7 @@ def test_a_line_break_in_a_header_is_refused_by_name(field: str, changes: dict[s
     "email", ["", "nobody", "ümlaut@customer.example", "a b@customer.example", "a@" + "x" * 80]
 )
 def test_an_address_that_cannot_be_sent_to_is_refused(email: str) -> None:
-    with pytest.raises(ValueError, match=r"To: .* is no address"):
+    with pytest.raises(BadAddress, match=r"To: .* is no address"):
         composed(to=Address("", email))
 
 

@@ -28,7 +28,7 @@ from tests.web.cli.conftest import Flask_, Shell
 from web import demo_data
 
 Json = Callable[..., Any]
-OURS = ("contacts", "cron", "db", "demo", "dlq", "env", "events", "jobs", "queues")
+OURS = ("contacts", "cron", "db", "demo", "dlq", "env", "events", "jobs", "mailboxes", "queues")
 NO_ID = "0" * 24
 
 

@@ -57,6 +57,13 @@ def test_an_override_shows_as_one_until_it_is_reset(flask: Flask_, flask_json: J
     assert (entry["cron"], entry["time_zone"], entry["override"]) == ("0 9 * * *", "Europe/Berlin", None)
 
 
+def test_a_change_prints_the_entry_as_it_is_then(flask_json: Json) -> None:
+    assert flask_json("cron", "pause", "sample", "--reason", "moving")["paused"]["reason"] == "moving"
+    assert flask_json("cron", "resume", "sample")["paused"] is None
+    assert flask_json("cron", "set", "sample", "--cron", "0 8 * * *")["override"]["cron"] == "0 8 * * *"
+    assert flask_json("cron", "reset", "sample")["override"] is None
+
+
 def test_an_entry_that_is_switched_off_is_never_due(flask: Flask_, flask_json: Json) -> None:
     flask("cron", "set", "sample", "--off")
     assert flask_json("cron", "list")[0]["next"] == []
