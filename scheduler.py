@@ -69,6 +69,9 @@ def _try(problem: str, action: Callable[[], object]) -> None:
         action()
     except (store.StoreError, RedisError) as error:
         log.error(f"❌ {problem}; trying again later", error=str(error))
+    except Exception as error:  # a fault of ours: reported, and no reason to stop all housekeeping
+        log.exception(f"❌ {problem}; trying again later")
+        sentry.capture(error)
 
 
 if __name__ == "__main__":

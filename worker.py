@@ -60,6 +60,7 @@ def _start(settings: config.Settings) -> Worker:
             log.error("❌ Redis is away; trying again", error=str(error), seconds=RECONNECT)
             time.sleep(RECONNECT)
         else:
+            worker.push_exc_handler(dispatch.mark_abandoned)
             worker.limits = (settings.worker_max_jobs, settings.worker_max_mb)
             return worker
 

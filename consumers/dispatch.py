@@ -14,6 +14,7 @@ from typing import Any
 import structlog
 from bson import ObjectId
 from pydantic import ValidationError
+from rq.exceptions import AbandonedJobError
 from rq.timeouts import JobTimeoutException
 
 import consumers
@@ -21,7 +22,7 @@ from consumers.failures import Failures
 from consumers.registry import Delivery, reactions
 from models.event import EventRecord
 from models.store import object_id
-from queues.job import is_last_try
+from queues.job import Job, is_last_try
 from schemas.event import Event, decode
 
 log = structlog.get_logger()
@@ -53,6 +54,13 @@ def handle(event_id: str, event: dict[str, Any]) -> None:
         if is_last_try(error) and ObjectId.is_valid(event_id):
             EventRecord.mark_failed(ObjectId(event_id), f"{type(error).__name__}: {error}")
         raise
+
+
+def mark_abandoned(job: Job, kind: type[BaseException], *_: Any) -> None:
+    """Exception handler of the worker: the event of a quarantined job failed, like that of a dead letter."""
+    event_id = job.meta.get("event_id")
+    if kind is AbandonedJobError and job.id == f"event-{event_id}":
+        EventRecord.mark_failed(ObjectId(event_id), "its worker died twice while it ran")
 
 
 def _react(event_id: str, event: dict[str, Any]) -> None:

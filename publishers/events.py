@@ -7,12 +7,14 @@ Once the ledger has it the event is accepted: when Redis is away the record stay
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 
 import structlog
 from bson import ObjectId
 
 import queues.enqueue
 from models.event import EventRecord
+from models.store import StoreError
 from queues.names import CRM_EVENTS
 from schemas.event import Event
 
@@ -51,7 +53,8 @@ def put_on_queue(records: Iterable[EventRecord]) -> int:
     except queues.enqueue.RedisError as error:
         log.warning("⏸️  Redis is away: events stay pending", events=len(jobs), error=str(error))
         return 0
-    EventRecord.mark_queued(jobs)
+    with suppress(StoreError):  # accepted and enqueued all the same; the relay sees that its job is there
+        EventRecord.mark_queued(jobs)
     return len(jobs)
 
 

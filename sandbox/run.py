@@ -81,7 +81,8 @@ def _start_everything(port: int, var: Path, running: ExitStack) -> None:
     if answers(port):
         raise DidNotStart(f"port {port} is in use; choose another: make run PORT={port + 1}")
     environment = {**os.environ, "PORT": str(port), "PYTHONUNBUFFERED": "1"}
-    for name, value in (("DEMO", "1"), ("SHUTDOWN_GRACE", "4")):  # honcho kills after 5 s
+    # This machine only, since the demo's secrets are public; and honcho kills after 5 s.
+    for name, value in (("DEMO", "1"), ("HOST", "127.0.0.1"), ("SHUTDOWN_GRACE", "4")):
         environment.setdefault(name, value)
     _start_stores(environment, var, running)
     imap_port, smtp_port = free_port(), free_port()
