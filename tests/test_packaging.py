@@ -128,7 +128,7 @@ def test_the_procfile_starts_what_exists() -> None:
     assert commands["scheduler"] == ["python", "scheduler.py"]
     assert all((ROOT / commands[name][1]).is_file() for name in ("worker", "scheduler"))
     assert commands["web"][:2] == ["gunicorn", "app:app"]
-    assert "0.0.0.0:${PORT:-5000}" in " ".join(commands["web"])
+    assert "${HOST:-0.0.0.0}:${PORT:-5000}" in " ".join(commands["web"])
 
 
 def test_the_release_command_is_one_of_ours() -> None:
