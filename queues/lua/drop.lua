@@ -2,15 +2,18 @@
 --
 -- KEYS[1]  the registry     ARGV  job ids
 -- returns  how many jobs were dropped
--- cost     per job HGET and UNLINK; one ZREM
+-- cost     per job HMGET and UNLINK, for a dead letter also SMEMBERS and HGET; one ZREM
+
+-- include settle
 
 local ENDED = {finished = true, failed = true, canceled = true, stopped = true}
 local dropped = 0
 for _, job in ipairs(ARGV) do
   local hash = 'rq:job:' .. job
-  local status = redis.call('HGET', hash, 'status')
+  local status, ended_at = unpack(redis.call('HMGET', hash, 'status', 'ended_at'))
   if not status or ENDED[status] then
-    redis.call('UNLINK', hash, 'rq:results:' .. job, hash .. ':dependents', hash .. ':dependencies')
+    if status ~= 'finished' then abandon(job, ended_at or '') end -- what still waits for it would wait for ever
+    redis.call('UNLINK', hash, 'rq:results:' .. job, hash .. ':dependents', dependencies(job))
     dropped = dropped + 1
   end
 end

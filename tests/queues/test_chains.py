@@ -11,7 +11,7 @@ from collections.abc import Callable
 import pytest
 from rq.registry import DeferredJobRegistry
 
-from queues import dead_letters
+from queues import dead_letters, retention
 from queues.batches import batch
 from queues.chains import chain
 from queues.connection import redis
@@ -190,6 +190,18 @@ def test_purging_a_dead_letter_cancels_what_waits_for_it(run_jobs: Callable[[], 
     dead_letters.purge(["a"])
     assert [status_of("b"), status_of("c")] == ["canceled", "canceled"]
     assert redis().zcard("rq:deferred:analytics") == 0
+
+
+def test_a_dead_letter_that_lapses_cancels_what_waits_for_it(run_jobs: Callable[[], int]) -> None:
+    chain(breaking(), *notes("b", "c"))
+    run_jobs()
+    redis().zadd("rq:failed:analytics", {"a": 1})
+    assert retention.trim(redis()) == 1
+    assert [status_of("b"), status_of("c")] == ["canceled", "canceled"]
+    for job_id in ("b", "c"):
+        redis().zadd("rq:canceled:analytics", {job_id: 1})
+    retention.trim(redis())
+    assert redis().keys("rq:*job*") == []
 
 
 def test_cancelling_a_job_of_a_chain_cancels_the_rest(clean_redis: None) -> None:
