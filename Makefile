@@ -26,7 +26,7 @@ run: $(STAMP) ## Start everything: web, worker, scheduler, Redis, store, mail (P
 	@exec env PORT=$(PORT) VAR=$(VAR) $(BIN)/python -m sandbox.run
 
 test: $(STAMP) ## Run the whole test suite on a real Redis and a real document store
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile $(ARGS)
 
 lint: $(STAMP) ## ruff, format check, mypy strict
 	$(BIN)/ruff check .

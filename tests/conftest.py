@@ -1,7 +1,7 @@
 """A real Redis and a real document store for the whole run, emptied before each test that uses them.
 
 Both are started on free ports, with their data in a fresh folder. Set MONGODB_URI to run against a real
-MongoDB instead; the database `clianta_test` of that server is used and emptied.
+MongoDB instead; databases of that server named `clianta_test_…` are used and emptied.
 """
 
 from __future__ import annotations
@@ -30,8 +30,14 @@ FOLDER = Path(tempfile.mkdtemp(prefix="clianta-tests-"))
 _servers: list[Server] = []
 
 
-def pytest_configure() -> None:
-    """Start the servers before the first import of the project reads its settings."""
+def pytest_configure(config: pytest.Config) -> None:
+    """Start the servers before the first import of the project reads its settings.
+
+    With several test processes each has its own; their parent, which runs no test, has none.
+    """
+    if config.getoption("numprocesses", None) and not hasattr(config, "workerinput"):
+        return
+    database = f"clianta_test_{os.environ.get('PYTEST_XDIST_WORKER', 'main')}"
     redis = redis_server.embedded(FOLDER / "redis")
     redis.start()
     _servers.append(redis)
@@ -39,12 +45,12 @@ def pytest_configure() -> None:
         DEMO="1", REDIS_URL=redis_server.url(redis), LOG_LEVEL="INFO", LOG_FORMAT="json", TZ="UTC"
     )
     if given := os.environ.get("MONGODB_URI"):
-        os.environ["MONGODB_URI"] = urlsplit(given)._replace(path="/clianta_test").geturl()
+        os.environ["MONGODB_URI"] = urlsplit(given)._replace(path=f"/{database}").geturl()
         return
     store = document_store.embedded(FOLDER / "store")
     store.start()
     _servers.append(store)
-    os.environ["MONGODB_URI"] = document_store.uri(store, "clianta_test")
+    os.environ["MONGODB_URI"] = document_store.uri(store, database)
 
 
 def pytest_unconfigure() -> None:

@@ -97,7 +97,7 @@ def test_every_bad_value_is_named_at_once_with_what_would_be_right(read: Read) -
         ("MONGODB_URI", f"mongodb://user:{SECRET}@host:port/db", "cannot be read"),
         ("MONGODB_URI", f"mongodb://user:{SECRET}@host/db?no_such_option=1", "options"),
         ("ENCRYPTION_KEYS", "short", "32 bytes"),
-        ("ENCRYPTION_KEYS", f"{Fernet.generate_key().decode()},", "32 bytes"),
+        ("ENCRYPTION_KEYS", f"{'A' * 43}=,", "32 bytes"),
         ("SECRET_KEY", "short", "16 characters"),
         ("SENTRY_DSN", f"https://{SECRET}@o1.ingest.sentry.test/project", "https://key@host/42"),
     ],

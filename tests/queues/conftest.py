@@ -32,7 +32,10 @@ def start_worker(stores: None, tmp_path: Path) -> Iterator[StartWorker]:
         before = len(heartbeats.workers())
         with (tmp_path / f"worker-{len(started)}.log").open("wb") as log:
             process = subprocess.Popen(
-                [sys.executable, "worker.py"], cwd=ROOT, stderr=log, env={**os.environ, **environment}
+                [sys.executable, "worker.py"],
+                cwd=ROOT,
+                stderr=log,
+                env={**os.environ, "SHUTDOWN_GRACE": "3", **environment},
             )
         started.append(process)
         wait_until(lambda: len(heartbeats.workers()) > before, what="the worker's registration")

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from bson import ObjectId
 from pymongo.errors import AutoReconnect
 
 from models.activity import Activity
@@ -156,7 +155,7 @@ def test_nor_as_a_custom_field(api: Api, name: str) -> None:
     [
         ("workspaceId", "x", 422),
         ("workspaceId", 1, 422),
-        ("workspaceId", str(ObjectId()), 404),
+        ("workspaceId", "0" * 24, 404),
         ("email", "", 422),
         ("email", "two@at@navy.test", 422),
         ("email", "Grace <grace@navy.test>", 422),

@@ -92,7 +92,7 @@ def test_a_visitor_who_becomes_somebody_else_leaves_the_first_ones_events_alone(
     ("field", "value"),
     [
         ("workspaceId", "x"),
-        ("workspaceId", str(ObjectId())),
+        ("workspaceId", "0" * 24),
         ("visitorId", ""),
         ("visitorId", None),
         ("email", "grace"),
