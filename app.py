@@ -26,6 +26,7 @@ def create_app() -> Flask:
     )
     if settings.trusted_proxies:
         hops = settings.trusted_proxies
+        # Middleware goes there by Flask's own advice, which its types do not know.
         flask.wsgi_app = ProxyFix(flask.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
     for part in (errors, health, public, admin, cli):
         part.init_app(flask)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
@@ -18,7 +19,7 @@ LAST_TICK_AGE = timedelta(days=1)  # a tick before that is not made up for when 
 Marks = dict[str, Mark]
 
 
-class CronTable(RqScheduler):
+class CronTable(RqScheduler, ABC):
     """The entries and where each stands: a sorted set of their next due times, and a job as template each."""
 
     job_class = Job
@@ -43,9 +44,9 @@ class CronTable(RqScheduler):
                 pipeline.delete(Job.key_for(name))
             pipeline.execute()
 
+    @abstractmethod
     def last_ticks(self, names: Iterable[str]) -> Mapping[str, datetime]:
         """When the last ticks of entries that Redis lost were due, as far as somebody knows."""
-        raise NotImplementedError
 
     def names(self) -> set[str]:
         """The entries that Redis holds."""

@@ -6,6 +6,8 @@ import json
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
+from rq.utils import as_text
+
 from queues import keys
 from queues.connection import redis
 from queues.names import options
@@ -38,4 +40,4 @@ def resume(queue: str) -> bool:
 def paused() -> dict[str, Pause]:
     """The paused queues by name."""
     stored = redis().hgetall(keys.PAUSED)
-    return {name.decode(): Pause(**json.loads(entry)) for name, entry in stored.items()}  # type: ignore[union-attr]
+    return {as_text(name): Pause(**json.loads(entry)) for name, entry in stored.items()}

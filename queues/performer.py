@@ -156,7 +156,7 @@ class Performer(BaseWorker):
             except RedisError:
                 if time.monotonic() > deadline:
                     raise
-                time.sleep(RECONNECT)
+                time.sleep(RECONNECT)  # a job's thread; a stop waits for it, up to its grace
 
     def _finalize_failure(self, job: RqJob, queue: Queue, execution: Execution, exc_info: Any) -> None:
         """As RQ does, if the job is still ours: renewing its lock tells, and keeps it so meanwhile."""

@@ -50,7 +50,7 @@ class ThreadDeathPenalty(BaseDeathPenalty):
             try:
                 self.has_left = True
                 while self.is_raising:
-                    time.sleep(0)
+                    time.sleep(0)  # microseconds: lets the watchdog come to its end
                 if self.was_raised:
                     _raise_in(self.thread_id, None)
                 WATCHDOG.forget(self)

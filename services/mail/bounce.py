@@ -5,7 +5,7 @@ A reply from a person may quote a bounce; so prose is only read in mail that a m
 
 import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from email.message import Message
 
 from flufl.bounce import all_failures
@@ -155,10 +155,11 @@ def _flufl(tree: Message) -> tuple[list[str], list[str]]:
         delayed, failed = all_failures(tree)
     except decode.MALFORMED:
         return [], []  # its detectors trust the structure more than we may
-    return tuple(  # type: ignore[return-value]
-        sorted(address.decode("ascii", "replace").lower() for address in found if b"@" in address)
-        for found in (delayed, failed - delayed)
-    )
+    return _readable(delayed), _readable(failed - delayed)
+
+
+def _readable(addresses: Iterable[bytes]) -> list[str]:
+    return sorted(address.decode("ascii", "replace").lower() for address in addresses if b"@" in address)
 
 
 def _original_id(tree: Message, parts: list[Message], text: str) -> str | None:
