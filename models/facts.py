@@ -11,7 +11,8 @@ from models.store import object_id
 
 def of(record: EventRecord) -> dict[str, Any]:
     """`{"event": payload, "contact": {...}}`; without a contact the latter is empty."""
-    contact = Contact.objects(id=object_id(record.payload.get("contactId"))).first()
+    contact_id = object_id(record.payload.get("contactId"))
+    contact = Contact.objects(id=contact_id, workspace_id=record.workspace_id).first() if contact_id else None
     return {"event": {"type": record.type, **record.payload}, "contact": of_contact(contact)}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar
 
 from bson import ObjectId
@@ -53,6 +54,11 @@ def register(kind: type[Event]) -> type[Event]:
         raise ValueError(f"{kind.type} version {kind.version} is registered twice")
     _classes[kind.type, kind.version] = kind
     return kind
+
+
+def catalogue() -> Mapping[str, type[Event]]:
+    """Every event type and its newest class."""
+    return {event_type: kind for (event_type, _), kind in sorted(_classes.items())}
 
 
 def decode(event_type: str, version: int, payload: dict[str, Any]) -> Event:
