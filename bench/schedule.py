@@ -18,7 +18,7 @@ LINES = (
     ("lead-recycling", "0 9 * * *", names.ANALYTICS),
     ("stale-deal-alert", "0 9 * * *", names.ANALYTICS),
 )
-TICKS_A_DAY = 2 * 288 + 144 + 48 + 12 + 6
+TICKS = {24: 2 * 288 + 144 + 48 + 12 + 6, 6: 2 * 72 + 36 + 12 + 3 + 3}  # by hours since midnight
 ENTRIES = tuple(CronEntry(name, cron, "bench.jobs.tick", queue, name) for name, cron, queue in LINES)
 NEVER = (CronEntry("never", "0 0 29 2 *", "bench.jobs.tick", names.ANALYTICS, "due on leap days only"),)
 EVERY_FIVE_MINUTES = ENTRIES[:2]
