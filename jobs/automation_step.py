@@ -16,8 +16,10 @@ from jobs.actions import Outcome, Step
 from models import facts
 from models.event import EventRecord
 from models.trigger import Trigger
-from models.trigger_run import ENDED, FAILED, RETRYING, SKIPPED, TriggerRun
+from models.trigger_run import DONE, ENDED, FAILED, RETRYING, SKIPPED, TriggerRun
+from publishers import events
 from queues.job import Job, is_last_try
+from schemas.workflow import WorkflowCompleted
 from services import logs
 from services.automation.actions import parse
 
@@ -43,6 +45,7 @@ def run(run_id: str, place: int) -> str:
     if found is None:
         raise RunGone(f"the run {run_id} is kept no longer")
     if found.steps[place].status in ENDED:
+        _complete(run_id)  # unless that was done: its worker may have died just before
         return str(found.steps[place].status)
     started = time.perf_counter()
     try:
@@ -60,6 +63,7 @@ def mark_abandoned(job: Job, kind: type[BaseException], *_: Any) -> None:
     if kind is AbandonedJobError and job.func_name == FUNC:
         error = "its worker died twice while it ran"
         TriggerRun.end_step(job.kwargs["run_id"], job.kwargs["place"], FAILED, error=error)
+        _complete(job.kwargs["run_id"])
 
 
 def _act(run: TriggerRun, place: int) -> Outcome:
@@ -78,7 +82,28 @@ def _act(run: TriggerRun, place: int) -> Outcome:
 
 def _end(run: TriggerRun, place: int, status: str, seconds: float, **fields: str) -> None:
     TriggerRun.end_step(run.id, place, status, seconds=round(seconds, 3), **fields)
+    if status != RETRYING:
+        _complete(run.id)
     log.info("⚙️  automation step", trigger_id=str(run.trigger_id), place=place, status=status)
+
+
+def _complete(run_id: str) -> None:
+    """Tell that the run is over, once, when its last step has ended."""
+    run = TriggerRun.objects.get(id=run_id)
+    if run.status not in (DONE, FAILED):
+        return
+    events.publish(
+        WorkflowCompleted(
+            workspace_id=str(run.workspace_id),
+            trigger_id=str(run.trigger_id),
+            event_id=str(run.event_id),
+            contact_id=str(run.contact_id) if run.contact_id else None,
+            outcome="succeeded" if run.status == DONE else "failed",
+        ),
+        correlation_id=run.correlation_id,
+        causation_id=str(run.event_id),
+        depth=run.depth + 1,
+    )
 
 
 def _text(error: Exception) -> str:

@@ -43,5 +43,6 @@ class Step:
 
     @cached_property
     def owner_id(self) -> ObjectId | None:
-        """Of the contact."""
-        return object_id(self.facts["contact"].get("assignedTo"))
+        """Of the contact, or else of the deal."""
+        found = (object_id(self.facts[what].get("assignedTo")) for what in ("contact", "deal"))
+        return next((owner for owner in found if owner), None)

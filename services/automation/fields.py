@@ -26,6 +26,7 @@ CONTACT = (
     "leadGrade",
     "assignedTo",
 )
+DEAL = ("id", "title", "stage", "status", "assignedTo")
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,8 @@ def of(event_type: str) -> Fields:
     if "event.contactId" in names:
         names.update(f"contact.{name}" for name in CONTACT)
         prefixes.append("contact.customFields.")
+    if "event.dealId" in names:
+        names.update(f"deal.{name}" for name in DEAL)
     return Fields(frozenset(names), tuple(prefixes))
 
 
