@@ -1,4 +1,4 @@
-"""The parts of the budget: `python -m bench.budget_parts <part>` on an empty Redis prints one bill.
+"""The parts of the budget: `python -m bench.budget_parts <part> [hours]` on an empty Redis prints one bill.
 
 A part is a process of its own, since the profile is read once per process.
 """
@@ -23,14 +23,14 @@ from queues.cron_entry import CronEntry
 from queues.enqueue import NewJob, enqueue, enqueue_many
 from services import logs
 
-DAY, HOUR = 86_400, 3_600
+HOUR = 3_600
 SAMPLES = 20  # jobs of each kind, one after the other
 
 
 def main() -> None:
     logs.configure("json", "CRITICAL")
     config.settings()
-    print(json.dumps(PARTS[sys.argv[1]]()))
+    print(json.dumps(PARTS[sys.argv[1]](*map(int, sys.argv[2:]))))
 
 
 def idle(workers: int, entries: Sequence[CronEntry] | None, hours: float) -> dict[str, Any]:
@@ -41,13 +41,13 @@ def idle(workers: int, entries: Sequence[CronEntry] | None, hours: float) -> dic
         return simulation.bill().times(24 / hours)
 
 
-def day(workers: int) -> dict[str, Any]:
-    """The whole default schedule, midnight to midnight: each tick is enqueued and its job is run."""
+def day(workers: int, hours: int) -> dict[str, Any]:
+    """The default schedule from midnight on: each tick is enqueued and its job is run; per day."""
     simulation = Simulation(workers, schedule.ENTRIES)
     with simulation.running():
-        simulation.skip(DAY + 1)
+        simulation.skip(hours * HOUR + 1)
         bill = simulation.bill()
-        return {**bill.times(1), "ticks": simulation.ledger.ticks}
+        return {**bill.times(24 / hours), "hours": hours, "ticks": simulation.ledger.ticks}
 
 
 def jobs() -> dict[str, Any]:
@@ -112,7 +112,7 @@ def _job(func: str, **kwargs: Any) -> NewJob:
     return NewJob("crm-events", func, uuid4().hex, kwargs)
 
 
-PARTS: dict[str, Callable[[], dict[str, Any]]] = {
+PARTS: dict[str, Callable[..., dict[str, Any]]] = {
     "idle worker": partial(idle, 1, None, 6),
     "idle scheduler": partial(idle, 0, schedule.NEVER, 6),
     "enqueue": enqueueing,

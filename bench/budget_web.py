@@ -1,6 +1,6 @@
 """The web process' part of the budget, on a real store: publishing, an open dashboard page, doing nothing.
 
-`python -m bench.budget_web` prints the bills.
+`python -m bench.budget_web <folder> <seconds without requests>` prints the bills.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import sys
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,6 @@ from services import logs
 
 PUBLISHED = 20
 POLLS = 4
-IDLE_SECONDS = 10.0
 QUEUES_PAGE, QUEUES_DATA = "/admin/queues/", "/admin/queues/0/data/queues.json"
 NO_PROXY = {"http": ""}  # never ask a proxy for this machine
 
@@ -51,16 +51,17 @@ def publish(meter: Meter) -> dict[str, Any]:
 
 def web(meter: Meter) -> dict[str, Any]:
     """The process as the Procfile starts it: idle, then with one open page of rq-dashboard."""
-    port = free_port()
-    log = Path(sys.argv[1]) / "web.log"
+    folder, idle_seconds = sys.argv[1:]
+    port, log = free_port(), Path(folder) / "web.log"
     line = (ROOT / "Procfile").read_text().splitlines()[0].partition(": ")[2]
-    command = [sys.executable, "-m", *line.replace("0.0.0.0:${PORT:-5000}", f"127.0.0.1:{port}").split()]
-    with processes.running(command, os.environ, log) as process:
+    command = ["sh", "-c", f"exec {shlex.quote(sys.executable)} -m {line}"]
+    environment = {**os.environ, "HOST": "127.0.0.1", "PORT": str(port)}
+    with processes.running(command, environment, log) as process:
         url = f"http://127.0.0.1:{port}"
         processes.wait_until(lambda: _is_up(url), "the web process", 30, [process])
         meter.start()
-        processes.pause(IDLE_SECONDS)
-        idle = meter.bill().times(86_400 / IDLE_SECONDS)
+        processes.pause(float(idle_seconds))
+        idle = meter.bill().times(86_400 / float(idle_seconds))
         return {"idle web": idle, **dashboard(meter, url)}
 
 

@@ -64,7 +64,10 @@ def failed(
 def to_be_retried(claimed: Claimed, due: float, ended_at: datetime) -> Call:
     """The script call for a job that is tried again, at the Unix time `due`; 0 is at once."""
     job = claimed.job
-    return Call("fail", (), [*_run(claimed, ended_at), "retry", f"{due:.3f}", 0, job.retries_left])
+    error = zlib.compress((job._exc_info or "").encode())
+    return Call(
+        "fail", (), [*_run(claimed, ended_at), "retry", f"{due:.3f}", 0, job.retries_left, "exc_info", error]
+    )
 
 
 def _run(claimed: Claimed, ended_at: datetime) -> list[Any]:

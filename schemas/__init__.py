@@ -1,5 +1,35 @@
 """Event payloads, versioned: what may travel on a queue. Importing this package registers every event."""
 
-from schemas import contact, email, form, page
+from schemas import (
+    activity,
+    contact,
+    deal,
+    demo,
+    email,
+    form,
+    integration,
+    intent,
+    meeting,
+    opportunity,
+    page,
+    sequence,
+    task,
+    workflow,
+)
 
-__all__ = ["contact", "email", "form", "page"]
+__all__ = [
+    "activity",
+    "contact",
+    "deal",
+    "demo",
+    "email",
+    "form",
+    "integration",
+    "intent",
+    "meeting",
+    "opportunity",
+    "page",
+    "sequence",
+    "task",
+    "workflow",
+]

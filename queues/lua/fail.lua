@@ -8,7 +8,7 @@
 -- ARGV[9]  'retry', 'failed', or 'stopped': somebody asked to stop it
 -- ARGV[10] of a retry the Unix time at which it is due, or 0 = at once; else that at which the dead letter lapses
 -- ARGV[11] seconds to keep a dead letter; -1 = for ever        ARGV[12] retries left
--- ARGV[13…] fields and values of a dead letter's result entry
+-- ARGV[13…] fields and values: of a dead letter's result entry; of a retry's hash
 -- returns  1 done; 0 not ours any more (its lock had lapsed, or this call was repeated)
 -- cost     ZREM, DEL, SREM, 2 counters, HMGET, HSET; a retry ZADD and ZRANGE, or push; a dead letter XADD, 2 EXPIRE,
 --          ZADD, and what settle.lua says
@@ -26,9 +26,9 @@ local is_there, batches, webhook, at_front = unpack(redis.call('HMGET', hash, 'o
   'enqueue_at_front_on_retry'))
 if not is_there then return 1 end -- deleted while it ran
 
-local function record(status)
+local function record(status, ...)
   redis.call('HSET', hash, 'status', status, 'started_at', ARGV[6], 'ended_at', ended_at, 'last_heartbeat', ended_at,
-    'retries_left', ARGV[12])
+    'retries_left', ARGV[12], ...)
 end
 
 local function bury()
@@ -45,11 +45,10 @@ end
 if outcome ~= 'retry' then
   bury()
 elseif tonumber(ARGV[10]) > 0 then
-  record('scheduled')
+  record('scheduled', unpack(ARGV, 13))
   delay(job, queue, ARGV[10])
 else
-  record('queued')
-  redis.call('HSET', hash, 'enqueued_at', ended_at)
+  record('queued', 'enqueued_at', ended_at, unpack(ARGV, 13))
   push(job, queue, at_front == '1')
 end
 return 1
