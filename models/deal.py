@@ -28,7 +28,7 @@ class Deal(Document):
     title = StringField(required=True)
     stage = StringField()
     status = StringField(choices=("open", "won", "lost"), default="open")
-    value = FloatField()
+    amount = FloatField()
     currency = StringField()  # ISO 4217
     expected_close_date = DateTimeField()
     custom_fields = DictField()

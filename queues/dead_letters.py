@@ -9,14 +9,12 @@ from __future__ import annotations
 import heapq
 import itertools
 import json
-import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from rq.exceptions import DeserializationError
 from rq.registry import FailedJobRegistry
 from rq.utils import as_text, now, utcformat
 
@@ -29,8 +27,6 @@ from queues.scripts import script
 
 BATCH = 500  # jobs per script call: keeps one call under a few milliseconds
 _GONE = -1  # what requeue.lua says of a job whose data has expired
-# Like "ValueError: message" at the margin, or after the bars of an exception group.
-_EXCEPTION = re.compile(r"^(?:\s*\| )?((?:\w+\.)*[A-Z]\w*(?:: .*)?)$")
 
 
 class NoDeadLetter(LookupError):
@@ -199,13 +195,13 @@ def _letter(score: float, queue: str, record: Record) -> DeadLetter:
     job, expires_at = record.job, datetime.fromtimestamp(score, UTC) if score > 0 else None
     if job is None:
         return DeadLetter(record.id, queue, error="its data is gone: purge it", expires_at=expires_at)
-    func, kwargs = _call(job)
+    func, kwargs = records.call(job)
     return DeadLetter(
         id=record.id,
         queue=queue,
         func=func,
         description=job.description or "",
-        error=_error(record.traceback),
+        error=record.error,
         traceback=record.traceback,
         created_at=job.created_at,
         failed_at=job.ended_at,
@@ -213,17 +209,3 @@ def _letter(score: float, queue: str, record: Record) -> DeadLetter:
         kwargs=kwargs,
         meta=job.meta,
     )
-
-
-def _call(job: Job) -> tuple[str, dict[str, Any]]:
-    try:
-        return job.func_name or "", job.kwargs
-    except DeserializationError:
-        return "(unreadable: not JSON)", {}
-
-
-def _error(traceback: str) -> str:
-    """The line that names the exception; of a group, the last of its exceptions."""
-    lines = traceback.strip().splitlines() or [""]
-    named = [match[1] for line in lines if (match := _EXCEPTION.match(line))]
-    return named[-1] if named else lines[-1].strip()

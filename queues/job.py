@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import random
 import time
+import traceback
 from typing import Any
 
 import structlog
@@ -52,6 +53,7 @@ class Job(RqJob):
                 if getattr(error, "permanent", False):
                     self.retries_left = 0
                 self.retry_after = _seconds(getattr(error, "retry_after", None))
+                self._exc_info = "".join(traceback.format_exception(error))  # kept with a retry
                 log.error("❌ job failed", job=self.func_name, error=_name(error), ms=_ms_since(started))
                 raise
             finally:

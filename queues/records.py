@@ -2,23 +2,36 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from rq.exceptions import NoSuchJobError
+from rq.exceptions import DeserializationError, NoSuchJobError
+from rq.job import JobStatus
 from rq.results import Result
 from rq.serializers import JSONSerializer
 
 from queues.connection import redis
 from queues.job import Job
 
+# Like "ValueError: message" at the margin, or after the bars of an exception group.
+_EXCEPTION = re.compile(r"^(?:\s*\| )?((?:\w+\.)*[A-Z]\w*(?:: .*)?)$")
+_TO_BE_TRIED = (JobStatus.SCHEDULED, JobStatus.QUEUED, JobStatus.STARTED)
+
 
 @dataclass(frozen=True)
 class Record:
     id: str
     job: Job | None  # None: it has expired, or is damaged
-    traceback: str  # of its latest run; empty unless that failed
+    traceback: str  # of its latest run that ended; empty unless that failed
+
+    @property
+    def error(self) -> str:
+        """The line of the traceback that names the exception; of a group, the last of its exceptions."""
+        lines = self.traceback.strip().splitlines() or [""]
+        named = [match[1] for line in lines if (match := _EXCEPTION.match(line))]
+        return named[-1] if named else lines[-1].strip()
 
 
 def read(ids: Sequence[str]) -> list[Record]:
@@ -31,6 +44,14 @@ def read(ids: Sequence[str]) -> list[Record]:
     return [_record(job_id, next(answers), next(answers)) for job_id in ids]
 
 
+def call(job: Job) -> tuple[str, dict[str, Any]]:
+    """The dotted name of its function, and its arguments."""
+    try:
+        return job.func_name or "", job.kwargs
+    except DeserializationError:
+        return "(unreadable: not JSON)", {}
+
+
 def _record(job_id: str, fields: dict[bytes, bytes], results: list[Any]) -> Record:
     job = Job(job_id, connection=redis())
     try:
@@ -41,8 +62,10 @@ def _record(job_id: str, fields: dict[bytes, bytes], results: list[Any]) -> Reco
 
 
 def _traceback(job: Job, results: list[Any]) -> str:
+    if job._exc_info and (not results or job.get_status(refresh=False) in _TO_BE_TRIED):
+        return job._exc_info  # of a run that is to be retried: that leaves no result
     if not results:
-        return job._exc_info or ""
+        return ""
     result_id, payload = results[0]
     result = Result.restore(job.id, result_id.decode(), payload, redis(), serializer=JSONSerializer)
     return result.exc_string or ""

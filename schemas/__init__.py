@@ -1,5 +1,37 @@
 """Event payloads, versioned: what may travel on a queue. Importing this package registers every event."""
 
-from schemas import contact, email, form, page, visitor
+from schemas import (
+    activity,
+    contact,
+    deal,
+    demo,
+    email,
+    form,
+    integration,
+    intent,
+    meeting,
+    opportunity,
+    page,
+    sequence,
+    task,
+    visitor,
+    workflow,
+)
 
-__all__ = ["contact", "email", "form", "page", "visitor"]
+__all__ = [
+    "activity",
+    "contact",
+    "deal",
+    "demo",
+    "email",
+    "form",
+    "integration",
+    "intent",
+    "meeting",
+    "opportunity",
+    "page",
+    "sequence",
+    "task",
+    "visitor",
+    "workflow",
+]

@@ -1,11 +1,18 @@
-"""What every event has in common, and the register that turns a stored event back into its class."""
+"""What every event has in common, and the register that turns a stored event back into its class.
+
+One class per type, of its newest version. A payload of an older version is lifted to the newest one by
+upcasters, so a consumer knows one shape only.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Annotated, Any, ClassVar
 
 from bson import ObjectId
-from pydantic import AfterValidator, BaseModel, ConfigDict
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 
@@ -15,11 +22,23 @@ def _is_object_id(value: str) -> str:
     return value
 
 
-Id = Annotated[str, AfterValidator(_is_object_id)]
+def _as_stored(moment: datetime) -> datetime:
+    moment = moment.astimezone(UTC)
+    return moment.replace(microsecond=moment.microsecond // 1_000 * 1_000)
+
+
+Id = Annotated[str, AfterValidator(_is_object_id), Field(json_schema_extra={"pattern": "^[0-9a-fA-F]{24}$"})]
+# In UTC, to the millisecond, which is what the store keeps: read back from there it is still the same.
+Moment = Annotated[AwareDatetime, AfterValidator(_as_stored)]
+# What brought the event about, such as `event:<id>` or `decay:<date>`. The same occasion twice is one event.
+Occasion = Annotated[str, Field(min_length=1, max_length=200)]
+
+Payload = dict[str, Any]
+Upcaster = Callable[[Payload], Payload]
 
 
 class UnknownEvent(Exception):
-    """No class is registered for this event type and version: deploy one, then requeue the job."""
+    """No class is registered for this event type and version: deploy one, then replay the event."""
 
     permanent = True
 
@@ -31,34 +50,85 @@ class Event(BaseModel):
 
     type: ClassVar[str]
     version: ClassVar[int] = 1
+    unique_by: ClassVar[tuple[str, ...]] = ()  # fields; none: each event of the type is new
+    about: ClassVar[tuple[str, ...]] = ()  # fields; the first that is given names the event's record
 
     workspace_id: Id
 
     @property
     def key(self) -> str | None:
         """What makes the event unique; publishing it again changes nothing. None: each one is new."""
-        return None
+        return ":".join([self.type, *map(self._text, self.unique_by)]) if self.unique_by else None
 
-    def payload(self) -> dict[str, Any]:
+    @property
+    def subject(self) -> str | None:
+        """The record whose events are handled in the order of their publication, like `contact:<id>`.
+
+        None: the event is about no record, and waits for no other.
+        """
+        given = (field for field in self.about if getattr(self, field) is not None)
+        return next((f"{field.removesuffix('_id')}:{getattr(self, field)}" for field in given), None)
+
+    def payload(self) -> Payload:
         """Plain JSON values, camelCase."""
         return self.model_dump(mode="json", by_alias=True, exclude_none=True)
 
+    def _text(self, field: str) -> str:
+        value = getattr(self, field)
+        return value.isoformat() if isinstance(value, datetime) else str(value)
 
-_classes: dict[tuple[str, int], type[Event]] = {}
+
+_classes: dict[str, type[Event]] = {}
+_upcasters: dict[tuple[str, int], Upcaster] = {}
 
 
 def register(kind: type[Event]) -> type[Event]:
-    """Class decorator: makes the event decodable by its type and version."""
-    if (kind.type, kind.version) in _classes:
-        raise ValueError(f"{kind.type} version {kind.version} is registered twice")
-    _classes[kind.type, kind.version] = kind
+    """Class decorator: makes the event decodable by its type."""
+    if kind.type in _classes:
+        raise ValueError(f"{kind.type} is registered twice: an older version is an upcaster, not a class")
+    _classes[kind.type] = kind
     return kind
 
 
-def decode(event_type: str, version: int, payload: dict[str, Any]) -> Event:
+def upcasts(event_type: str, version: int) -> Callable[[Upcaster], Upcaster]:
+    """Decorator: the function lifts a payload of that version to the next one.
+
+    It gets a copy, and may change it. Whoever makes version 2 of an event changes the class, adds the
+    upcaster of version 1 beside it, and leaves the golden file of version 1 alone.
+    """
+
+    def add(function: Upcaster) -> Upcaster:
+        if (event_type, version) in _upcasters:
+            raise ValueError(f"two upcasters lift {event_type} version {version}")
+        _upcasters[event_type, version] = function
+        return function
+
+    return add
+
+
+def catalogue() -> Mapping[str, type[Event]]:
+    """Every event type and its class, in the order of their definition."""
+    return MappingProxyType(_classes)
+
+
+def versions(event_type: str) -> list[int]:
+    """The versions of a type that can be decoded, the oldest first; none: there is no such type."""
+    if event_type not in _classes:
+        return []
+    newest = _classes[event_type].version
+    return [v for v in range(1, newest + 1) if _is_liftable(event_type, v, newest)]
+
+
+def decode(event_type: str, version: int, payload: Payload) -> Event:
     """The event of that type and version. Raises `UnknownEvent`, or pydantic's `ValidationError`."""
-    if (event_type, version) not in _classes:
-        known = sorted(v for t, v in _classes if t == event_type)
+    if version not in (known := versions(event_type)):
         what = f"known versions: {known}" if known else "no such type"
         raise UnknownEvent(f"event {event_type!r} version {version} is unknown here ({what})")
-    return _classes[event_type, version].model_validate(payload)
+    kind = _classes[event_type]
+    for old in range(version, kind.version):
+        payload = _upcasters[event_type, old](dict(payload))
+    return kind.model_validate(payload)
+
+
+def _is_liftable(event_type: str, version: int, newest: int) -> bool:
+    return all((event_type, old) in _upcasters for old in range(version, newest))

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from pydantic import AwareDatetime
-
-from schemas.event import Event, Id, register
+from schemas.event import Event, Id, Moment, register
 
 
 @register
 class PageViewed(Event):
+    """A visitor looked at a tracked page."""
+
     type = "page.viewed"
+    unique_by = ("visit_id",)
+    about = ("contact_id",)
 
     visit_id: Id  # the stored visitor event
     visitor_id: str
     url: str
-    viewed_at: AwareDatetime  # by the visitor's clock, which may be some minutes fast
+    viewed_at: Moment  # by the visitor's clock, which may be some minutes fast
     contact_id: Id | None = None  # None: the visitor was not identified yet
-
-    @property
-    def key(self) -> str:
-        return f"{self.type}:{self.visit_id}"

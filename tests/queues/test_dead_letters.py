@@ -12,6 +12,7 @@ from queues import dead_letters, keys
 from queues.connection import redis
 from queues.job import Job
 from queues.names import UnknownQueue, options
+from queues.records import Record
 from tests import failing
 
 MANY = 5_000
@@ -55,7 +56,7 @@ def test_the_error_of_a_group_is_its_last_exception() -> None:
         "    | in the reaction score to contact.created\n"
         "    +------------------------------------"
     )
-    assert dead_letters._error(traceback) == "ValueError: no such contact"
+    assert Record("x", None, traceback).error == "ValueError: no such contact"
 
 
 def test_the_list_is_paged_over_all_queues_with_the_latest_first(stores: None) -> None:

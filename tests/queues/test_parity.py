@@ -80,6 +80,8 @@ def read(key: str) -> Any:
 def neutral(name: str, value: bytes) -> Any:
     if name == "data":
         return json.loads(zlib.decompress(value))
+    if name == "exc_info":
+        return zlib.decompress(value).decode().splitlines()[-1]
     if name == "exc_string":
         return zlib.decompress(b64decode(value)).decode().splitlines()[-1]
     if name in ("worker_name", "execution_id", "execution_started_at", "execution_ended_at", "stalls"):

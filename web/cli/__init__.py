@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Flask
 
-from web.cli import contacts, cron_change, db, demo, dlq, env, events, jobs, mailboxes, queues
+from web.cli import contacts, cron_change, db, demo, dlq, env, events, job_show, mailboxes, queues
 
 
 def init_app(app: Flask) -> None:
@@ -17,7 +17,7 @@ def init_app(app: Flask) -> None:
         dlq.commands,
         env.show,
         events.commands,
-        jobs.commands,
+        job_show.commands,
         mailboxes.commands,
         queues.commands,
     ):

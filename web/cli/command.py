@@ -12,13 +12,14 @@ from jobs.schedule import ArchivedJob, UnknownJob
 from models.store import StoreError
 from queues.connection import RedisError
 from queues.dead_letters import NoDeadLetter
+from queues.job_state import NoJob
 from queues.names import UnknownQueue
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 
 _REDIS_AWAY = "Redis does not answer: start it, or correct REDIS_URL"
 _STORE_AWAY = "the document store does not answer: start it, or correct MONGODB_URI"
-_OURS = (ArchivedJob, UnknownJob, NoDeadLetter, UnknownQueue)
+_OURS = (ArchivedJob, UnknownJob, NoDeadLetter, NoJob, UnknownQueue)
 
 
 class OneLineErrors(click.Command):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import click
@@ -12,6 +13,8 @@ from models.store import object_id
 from publishers import relay as publishers_relay
 from queues.connection import redis
 from queues.job import Job
+from schemas import export
+from schemas.event import catalogue
 from web.cli import output
 from web.cli.command import Group, example, json_option
 
@@ -43,6 +46,23 @@ def relay(as_json: bool) -> None:
         output.as_json({"relayed": count})
     else:
         output.console().print(f"{count} events put on the queue.")
+
+
+@commands.command("schema", epilog=example("flask events schema --file docs/events.schema.json"))
+@click.option(
+    "--file", type=click.Path(dir_okay=False, writable=True, path_type=Path), help="Write it there."
+)
+@json_option
+def schema(file: Path | None, as_json: bool) -> None:
+    """Print the catalogue of events as JSON Schema, or write it to a file."""
+    if file is None:
+        output.as_json(export.json_schema())
+        return
+    file.write_text(export.text())
+    if as_json:
+        output.as_json({"events": len(catalogue()), "file": str(file)})
+    else:
+        output.console().print(f"{len(catalogue())} events written to {file}.")
 
 
 def _facts(record: EventRecord) -> dict[str, Any]:

@@ -82,4 +82,5 @@ class OpportunityBody(Strict):
 
     def deal_fields(self) -> dict[str, Any]:
         """By the deal's stored names."""
-        return self.model_dump(exclude={"workspace_id", "contact_id"}, exclude_none=True)
+        given = self.model_dump(exclude={"workspace_id", "contact_id", "value"}, exclude_none=True)
+        return given if self.value is None else {**given, "amount": self.value}

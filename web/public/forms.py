@@ -36,8 +36,9 @@ def submit_form(form_id: str) -> Response:
     known = FormSubmission.known(form.id, keys)
     _same(known, given)
     contact = _contact(form, email, given) if email else None
-    visitor = visitors.link(workspace, contact, given.visitor_id) if contact and given.visitor_id else None
-    submission = known or _store(form, keys[0], given, contact)
+    visitor_id = visitors.trackable(workspace, given.visitor_id)
+    visitor = visitors.link(workspace, contact, visitor_id) if contact and visitor_id else None
+    submission = known or _store(form, keys[0], given, contact, visitor_id)
     _same(submission, given)
     _publish(submission, contact, visitor)
     ids = {"submissionId": str(submission.id), "contactId": str(contact.id) if contact else None}
@@ -80,13 +81,15 @@ def _contact(form: Form, email: str, given: Submission) -> Contact:
     return contact
 
 
-def _store(form: Form, key: str, given: Submission, contact: Contact | None) -> FormSubmission:
+def _store(
+    form: Form, key: str, given: Submission, contact: Contact | None, visitor_id: str | None
+) -> FormSubmission:
     submission, _ = FormSubmission.store_once(
         form_id=form.id,
         key=key,
         workspace_id=form.workspace_id,
         values=given.fields,
-        visitor_id=given.visitor_id,
+        visitor_id=visitor_id,
         contact_id=contact.id if contact else None,
     )
     return submission

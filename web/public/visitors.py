@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from models.contact import Contact
-from models.visitor import Visitor
+from models.visitor import Visitor, visitor_key
 from models.visitor_event import VisitorEvent
 from models.workspace import Workspace
 
@@ -13,6 +13,14 @@ def may_track(workspace: Workspace, visitor: Visitor | None) -> bool:
     if visitor is None or visitor.consent is None:
         return not workspace.needs_consent
     return bool(visitor.consent)
+
+
+def trackable(workspace: Workspace, visitor_id: str | None) -> str | None:
+    """The visitor's id, unless it may not be tracked."""
+    if visitor_id is None:
+        return None
+    key = visitor_key(workspace.id, visitor_id)
+    return visitor_id if may_track(workspace, Visitor.known([key]).get(key)) else None
 
 
 def link(workspace: Workspace, contact: Contact, visitor_id: str) -> Visitor | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import click
@@ -114,6 +115,19 @@ def test_relay_enqueues_what_never_reached_redis(flask_json: Json, monkeypatch: 
     assert flask_json("events", "relay") == {"relayed": 1}
     assert flask_json("events", "relay") == {"relayed": 0}
     assert redis().llen("rq:queue:crm-events") == 1
+
+
+def test_the_schema_of_the_events_is_printed_or_written(
+    flask: Flask_, flask_json: Json, tmp_path: Path
+) -> None:
+    file = tmp_path / "events.schema.json"
+    printed = json.loads(flask("events", "schema").stdout)
+
+    assert flask_json("events", "schema", "--file", str(file)) == {
+        "events": len(printed["oneOf"]),
+        "file": str(file),
+    }
+    assert json.loads(file.read_text()) == printed == flask_json("events", "schema")
 
 
 def test_db_indexes_creates_what_is_missing(flask_json: Json) -> None:
