@@ -91,6 +91,7 @@ class Worker(Performer):
         elif not self._slots.free:
             self._slots.wait_for_a_free_one(seconds)
         elif not result.claimed:
+            self._tally.write(self.connection, self.key)  # there is time for it now
             self._doorbell.wait(seconds)
 
     def _hear(self, news: claim.Claim) -> None:
@@ -156,6 +157,7 @@ class Worker(Performer):
         clock.follow(self.connection)
         with suppress(OutOfMemoryError):  # our key may lapse; the jobs' locks are renewed in any case
             self.heartbeat()
+            self._tally.write(self.connection, self.key)
         self._show(self._slots.running())
         retention.trim_when_due(self.connection)
 
@@ -198,6 +200,7 @@ class Worker(Performer):
         unfinished = self._slots.wait_until_all_are_free(self.grace)
         try:
             self._exchange.hand_back(unfinished)
+            self._tally.write(self.connection, self.key)
             self.register_death()
             self._doorbell.ring()  # what this worker leaves free, a cap of a queue say, others may take
         except RedisError as error:
