@@ -76,12 +76,12 @@ def name_of(worker: Process) -> str | None:
     return None
 
 
-def lapse_locks_of(worker_name: str | None) -> None:
-    """As if the locks of a dead worker's jobs had lapsed; its jobs are seen at the next look of another."""
+def lapse_locks_of(*worker_names: str) -> None:
+    """As if the locks of dead workers' jobs had lapsed; the jobs are seen at the next look of another."""
     for queue in QUEUES:
         for member in map(as_text, redis().zrange(f"rq:wip:{queue}", 0, -1)):
             owner = redis().hget(f"rq:job:{member.split(':')[0]}", "worker_name")
-            if worker_name is None or owner == worker_name.encode():
+            if as_text(owner or b"") in worker_names:
                 redis().zadd(f"rq:wip:{queue}", {member: 1}, xx=True)
 
 

@@ -37,6 +37,9 @@ class Ledger:
         found = (line.split() for line in self.path.read_text().splitlines())
         return [Line(job_id, what, int(pid), float(at)) for job_id, what, pid, at in found]
 
+    def pids(self) -> set[int]:
+        return {line.pid for line in self.lines()}
+
     def by_job(self) -> dict[str, list[Line]]:
         jobs: dict[str, list[Line]] = defaultdict(list)
         for line in self.lines():
@@ -51,7 +54,7 @@ class Ledger:
         return dict(counts)
 
     def repeated_without_cause(self, killed: set[int]) -> list[str]:
-        """Jobs that were started again though nobody killed the process that ran them, nor had they failed."""
+        """Jobs that were started again though their run had not failed, nor its process been killed."""
         return [
             f"{job_id}: {[(line.what, line.pid) for line in lines]}"
             for job_id, lines in self.by_job().items()

@@ -1,8 +1,8 @@
 """Bears worker.py and scheduler.py as processes of their own, by a fork of one that has imported them.
 
-So a start costs some milliseconds instead of a second, and hundreds of kills are no matter. Each child runs the
-program's own `main()`. Started by tests/faults/processes.py, which writes one JSON object a line: a child to
-bear, or the question how one ended. Orphans of killed children come to it, so that nothing gets out of sight.
+So a start costs some milliseconds instead of a second, and hundreds of kills are no matter. Each child runs
+the program's own `main()`. tests/faults/processes.py starts us and writes one JSON object a line: a child to
+bear, or the question how one ended. Orphans of killed children come to us: nothing gets out of sight.
 """
 
 from __future__ import annotations

@@ -44,9 +44,10 @@ class Process:
 
     def ended(self, timeout: float = 20) -> int:
         """The exit code, once it has ended."""
-        code = wait_until(lambda: (found := self.code()) is not None and [found], timeout, f"end of {self.pid}")
-        assert isinstance(code, list)
-        return code[0]
+        wait_until(lambda: self.code() is not None, timeout, f"the end of {self.pid}")
+        code = self.code()
+        assert code is not None
+        return code
 
 
 class Nursery:

@@ -79,9 +79,11 @@ class Proxy:
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         with self._lock:
             self._open |= {client, server}
-        pumps = ((client, server, lambda data: self.on_request(data)), (server, client, lambda data: self.on_reply(data)))
-        for source, sink, watch in pumps:
-            threading.Thread(target=self._pump, args=(source, sink, watch), daemon=True).start()
+        self._start_pump(client, server, lambda data: self.on_request(data))
+        self._start_pump(server, client, lambda data: self.on_reply(data))
+
+    def _start_pump(self, *way: object) -> None:
+        threading.Thread(target=self._pump, args=way, daemon=True).start()
 
     def _pump(self, source: socket.socket, sink: socket.socket, watch: Watch) -> None:
         with suppress(OSError):  # one of the two ends was closed
