@@ -94,6 +94,10 @@ class Settings(BaseSettings):
     webhook_allow_private: bool = Field(
         False, description="true: webhooks may go to private and loopback addresses"
     )
+    automation_runs_per_minute: int = Field(
+        600, ge=1, description="Runs a minute of one automation at most; its own limit may be lower"
+    )
+    automation_runs_keep_days: int = Field(30, ge=1, description="Days that automations' run history is kept")
     sentry_dsn: SecretStr | None = Field(None, description="Sentry project; not set = off")
     sentry_environment: str = Field("production", description="Environment named in Sentry")
     log_format: Literal["console", "json"] = Field("console", description="console (with emojis) or json")

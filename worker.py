@@ -15,6 +15,7 @@ import structlog
 
 import config
 from consumers import dispatch
+from jobs import automation_step
 from models import store
 from queues import register
 from queues.connection import RedisError, connect
@@ -61,6 +62,7 @@ def _start(settings: config.Settings) -> Worker:
             time.sleep(RECONNECT)
         else:
             worker.push_exc_handler(dispatch.mark_abandoned)
+            worker.push_exc_handler(automation_step.mark_abandoned)
             worker.limits = (settings.worker_max_jobs, settings.worker_max_mb)
             return worker
 

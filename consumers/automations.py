@@ -1,27 +1,30 @@
-"""Automations: the check on each event, and the job on `crm-workflow-bridge` that runs those that match."""
+"""Automations: the check on each event, and the job on `crm-workflow-bridge` that plans those that match.
+
+Each action of a run is a job of its own, `jobs/automation_step.py`: it is retried alone.
+"""
 
 from __future__ import annotations
 
-from typing import Any
-
+import structlog
 from bson import ObjectId
-from rq.timeouts import JobTimeoutException
 
-from consumers.failures import Failures
+import config
 from consumers.registry import Delivery
-from models import facts
+from models import facts, store
 from models.event import EventRecord
-from models.notification import Notification
-from models.task import Task
-from models.trigger import Trigger, TriggerAction
-from queues.enqueue import NewJob, enqueue
+from models.trigger import Trigger
+from models.trigger_run import OPEN, RunStep, TriggerRun
+from queues.enqueue import NewJob, enqueue, enqueue_many
 from queues.names import CRM_WORKFLOW_BRIDGE
 from schemas.event import Event
-from services import conditions, merge_fields
+from services import conditions
+from services.automation.actions import current
+from services.conditions import BadCondition, Condition
 
+DEEPEST = 8  # automations in a chain, each started by what the one before it did
+PLANNED = "run_automations"  # stands among the reactions of an event whose runs are decided
 
-class AutomationsFailed(Failures):
-    """At least one automation raised; the others are done."""
+log = structlog.get_logger()
 
 
 def check(event: Event, delivery: Delivery) -> None:
@@ -29,7 +32,7 @@ def check(event: Event, delivery: Delivery) -> None:
 
     Safe to run twice: the job has the event's id.
     """
-    if not Trigger.active_for(ObjectId(event.workspace_id), event.type):
+    if not Trigger.any_for(ObjectId(event.workspace_id), event.type):
         return
     enqueue(
         NewJob(
@@ -44,49 +47,78 @@ def check(event: Event, delivery: Delivery) -> None:
 
 
 def run(event_id: str) -> int:
-    """Do the actions of every automation whose conditions hold; returns how many matched.
+    """Decide which automations an event runs, and enqueue their actions; returns how many it ran.
 
-    One that fails holds up no other: `AutomationsFailed` is raised when all had their turn. Safe to run
-    twice: each action has a key of event, automation and place.
+    Safe to run twice: it is decided once, whatever becomes of the contact and the automations afterwards, and
+    a step has one job.
     """
     record = EventRecord.objects.get(id=ObjectId(event_id))
+    if PLANNED not in record.reactions:
+        _plan(record)
+    runs = TriggerRun.of_event(record.id)
+    enqueue_many(
+        [_job(run, place) for run in runs for place, step in enumerate(run.steps) if step.status in OPEN]
+    )
+    return sum(bool(run.steps) for run in runs)
+
+
+def _plan(record: EventRecord) -> None:
     known = facts.of(record)
-    matched, errors = 0, []
+    runs = []
     for trigger in Trigger.active_for(record.workspace_id, record.type):
         try:
-            matched += _run(trigger, record, known)
-        except JobTimeoutException:
-            raise
-        except Exception as error:  # noqa: BLE001 - raised again, as a group
-            error.add_note(f"in the automation {trigger.name} ({trigger.id})")
-            errors.append(error)
-    if errors:
-        raise AutomationsFailed(f"{len(errors)} automation(s) for {record.type} failed", errors)
-    return matched
+            if not conditions.all_hold(_conditions(trigger), known):
+                continue
+            reason = _why_not(trigger, record)
+        except BadCondition as error:
+            reason = str(error)
+        runs.append(_run(trigger, record, reason))
+    TriggerRun.store_new(runs)
+    record.mark_reaction(PLANNED)
 
 
-def _run(trigger: Trigger, record: EventRecord, known: dict[str, Any]) -> bool:
-    if not conditions.all_hold(_conditions(trigger), known):
-        return False
-    for place, action in enumerate(trigger.actions):
-        _do(action, record, known, key=f"automation:{record.id}:{trigger.id}:{place}")
-    return True
+def _conditions(trigger: Trigger) -> list[Condition]:
+    return [Condition(c.field, c.operator, c.value) for c in trigger.conditions]
 
 
-def _conditions(trigger: Trigger) -> list[conditions.Condition]:
-    return [conditions.Condition(c.field, c.operator, c.value) for c in trigger.conditions]
+def _why_not(trigger: Trigger, record: EventRecord) -> str | None:
+    """Why it must not run although its conditions hold; None, and the run counted, when it may."""
+    if record.depth >= DEEPEST:
+        return f"the event is the end of a chain of {record.depth} automations, and {DEEPEST} is the most"
+    most = config.settings().automation_runs_per_minute
+    if not trigger.claim_run(store.now(), most):
+        most = min(most, trigger.max_runs_per_minute or most)
+        return f"it ran {most} times in this minute, which is its limit"
+    return None
 
 
-def _do(action: TriggerAction, record: EventRecord, known: dict[str, Any], key: str) -> None:
-    text = merge_fields.render(action.text, known)
-    contact = known.get("contact", {})
-    owner = ObjectId(contact["assignedTo"]) if contact.get("assignedTo") else None
-    if action.kind == "notify":
-        Notification.notify(
-            workspace_id=record.workspace_id, user_id=owner, kind="automation", message=text, key=key
-        )
-    else:
-        contact_id = ObjectId(contact["id"]) if contact else None
-        Task.create_once(
-            workspace_id=record.workspace_id, contact_id=contact_id, assigned_to=owner, title=text, key=key
-        )
+def _run(trigger: Trigger, record: EventRecord, reason: str | None) -> TriggerRun:
+    if reason:
+        log.warning("⏭️  automation does not run", trigger_id=str(trigger.id), reason=reason)
+    return TriggerRun(
+        workspace_id=record.workspace_id,
+        trigger_id=trigger.id,
+        event_id=record.id,
+        event_type=record.type,
+        contact_id=store.object_id(record.payload.get("contactId")),
+        correlation_id=record.correlation_id,
+        depth=record.depth,
+        reason=reason,
+        steps=[] if reason else [RunStep(action=action) for action in trigger.actions],
+    )
+
+
+def _job(run: TriggerRun, place: int) -> NewJob:
+    kind = current(run.steps[place].action)["type"]
+    return NewJob(
+        queue=CRM_WORKFLOW_BRIDGE,
+        func="jobs.automation_step.run",
+        id=f"automation-{run.id}-{place}",
+        kwargs={"run_id": run.id, "place": place},
+        description=f"automation: {kind} for {run.event_type}",
+        meta={
+            "event_id": str(run.event_id),
+            "correlation_id": run.correlation_id,
+            "workspace_id": str(run.workspace_id),
+        },
+    )

@@ -63,8 +63,9 @@ def send_welcome_email(event: ContactCreated, delivery: Delivery) -> None:
     )
 
 
-@reacts_to(ContactCreated)
-def check_automations(event: ContactCreated, delivery: Delivery) -> None:
+@reacts_to(ContactCreated, ContactUpdated)
+def check_automations(event: ContactCreated | ContactUpdated, delivery: Delivery) -> None:
+    """Safe to run twice, see `automations.check`."""
     automations.check(event, delivery)
 
 

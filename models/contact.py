@@ -24,6 +24,7 @@ from models.store import now
 
 CUSTOM_FIELDS_SIZE = 262_144  # bytes of one contact's; they only ever grow, and the store ends at 16 MB
 MOST_TAGS = 500  # of one contact
+CHANGE_KEYS = 50  # latest changes that a contact remembers; one is repeated within a minute, or by a person
 STAGES = ("subscriber", "lead", "mql", "sql", "opportunity", "customer", "evangelist")
 
 
@@ -103,6 +104,7 @@ class Contact(Document):
     # What still has to be published, so that a crash in between loses no event: `created:<source>` and the
     # stored names of changed fields.
     unannounced = ListField(StringField())
+    change_keys = ListField(StringField())  # of the latest changes that must happen once, see `change_once`
 
     meta = {
         "collection": "contacts",
@@ -148,6 +150,44 @@ class Contact(Document):
         size = len(bson.encode(dict(self.custom_fields)))
         if size > CUSTOM_FIELDS_SIZE or len(self.tags) > MOST_TAGS:
             raise ContactFull
+
+    def would_change(
+        self, fields: Mapping[str, Any], add_tags: list[str], remove_tags: list[str]
+    ) -> list[str]:
+        """The stored names of what `change_once` would give another value."""
+        tags = set(self.tags)
+        changed = [name for name, value in fields.items() if name != "custom_fields" and self[name] != value]
+        custom = fields.get("custom_fields", {})
+        if any(name not in self.custom_fields or self.custom_fields[name] != custom[name] for name in custom):
+            changed.append("custom_fields")
+        if (tags | set(add_tags)) - set(remove_tags) != tags:
+            changed.append("tags")
+        return changed
+
+    def change_once(
+        self, key: str, fields: Mapping[str, Any], add_tags: list[str], remove_tags: list[str]
+    ) -> bool:
+        """Set fields, merge custom fields, add and then remove tags, unless this key did so before.
+
+        Returns whether this call did. Raises `ContactFull`, with nothing changed. Safe to run twice: the
+        contact remembers the latest keys.
+        """
+        given = {**fields, **({"tags": add_tags} if add_tags else {})}
+        keys = {"$concatArrays": [{"$ifNull": ["$change_keys", []]}, [{"$literal": key}]]}
+        kept = {
+            "$filter": {
+                "input": {"$ifNull": ["$tags", []]},
+                "cond": {"$not": {"$in": ["$$this", {"$literal": remove_tags}]}},
+            }
+        }
+        last = {"tags": kept, "change_keys": {"$slice": [keys, -CHANGE_KEYS]}, "updated_at": now()}
+        guard = {"_id": self.id, "change_keys": {"$ne": key}}
+        change = [*(_update(given, overwrite=True, announce=False) if given else []), {"$set": last}]
+        if self._get_collection().update_one(guard | _room(given, overwrite=True), change).matched_count:
+            return True
+        if Contact.objects(__raw__=guard).only("id").first():
+            raise ContactFull
+        return False
 
     def announced(self) -> None:
         """Clear what this copy had to announce, unless more has come since. Safe to run twice."""

@@ -102,6 +102,13 @@ class EmailAccount(Document):
         accounts = cls.objects(workspace_id=workspace_id).only("address", "aliases")
         return {address for account in accounts for address in (account.address, *account.aliases)}
 
+    @classmethod
+    def sender_of(cls, workspace_id: ObjectId, user_id: ObjectId) -> ObjectId | None:
+        """A mailbox of the member that can send."""
+        mine = cls.objects(workspace_id=workspace_id, user_id=user_id, status="active", smtp__ne=None)
+        found = mine.only("id").order_by("address").first()
+        return found.id if found else None
+
     def position(self, folder: str) -> FolderPosition | None:
         return next((position for position in self.folders if position.name == folder), None)
 

@@ -24,6 +24,7 @@ class EventRecord(Document):
     payload = DictField()
     correlation_id = StringField(required=True)
     causation_id = StringField()
+    depth = IntField(default=0)  # how many automations led to it, one after the other
     status = StringField(choices=("pending", "queued", "done", "failed"), default="pending")
     reactions = DictField()  # reaction name -> when it was done
     accepted_at = DateTimeField(default=now)
@@ -77,6 +78,12 @@ class EventRecord(Document):
         """Events whose job was last known to be in Redis before a moment, and which are not done."""
         found = cls.objects(status="queued", queued_at__lt=before)
         return list(found.order_by("queued_at").limit(limit))
+
+    @classmethod
+    def depth_of(cls, event_id: ObjectId | None) -> int:
+        """That of the event; 0 for one that is not in the ledger."""
+        found = cls.objects(id=event_id).only("depth").first() if event_id else None
+        return found.depth if found else 0
 
     def mark_reaction(self, name: str) -> None:
         EventRecord.objects(id=self.id).update_one(**{f"set__reactions__{name}": now()})

@@ -1,18 +1,31 @@
-"""What conditions and texts may refer to: the event's payload and its contact, with the API's names."""
+"""What conditions and texts may refer to: the event's payload, its contact and deal, by the API's names.
+
+Which names there are for an event type stands in `services/automation/fields.py`.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
 from models.contact import Contact
+from models.deal import Deal
 from models.event import EventRecord
 from models.store import object_id
 
 
 def of(record: EventRecord) -> dict[str, Any]:
-    """`{"event": payload, "contact": {...}}`; without a contact the latter is empty."""
-    contact = Contact.objects(id=object_id(record.payload.get("contactId"))).first()
-    return {"event": {"type": record.type, **record.payload}, "contact": of_contact(contact)}
+    """`{"event": payload, "contact": {...}, "deal": {...}}`; without a contact or deal that one is empty."""
+    return {
+        "event": {"type": record.type, **record.payload},
+        "contact": of_contact(_named(record, "contactId", Contact)),
+        "deal": of_deal(_named(record, "dealId", Deal)),
+    }
+
+
+def _named(record: EventRecord, field: str, kind: Any) -> Any:
+    """What the payload names, unless it is another workspace's."""
+    known = object_id(record.payload.get(field))
+    return kind.objects(id=known, workspace_id=record.workspace_id).first() if known else None
 
 
 def of_contact(contact: Contact | None) -> dict[str, Any]:
@@ -34,4 +47,16 @@ def of_contact(contact: Contact | None) -> dict[str, Any]:
         "leadGrade": contact.lead_grade,
         "assignedTo": str(contact.assigned_to) if contact.assigned_to else None,
         "customFields": dict(contact.custom_fields),
+    }
+
+
+def of_deal(deal: Deal | None) -> dict[str, Any]:
+    if deal is None:
+        return {}
+    return {
+        "id": str(deal.id),
+        "title": deal.title,
+        "stage": deal.stage,
+        "status": deal.status,
+        "assignedTo": str(deal.assigned_to) if deal.assigned_to else None,
     }

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from typing import Any
+
 from bson import ObjectId
 from mongoengine import (
     BooleanField,
+    DateTimeField,
+    DictField,
     Document,
     DynamicField,
     EmbeddedDocument,
     EmbeddedDocumentListField,
+    IntField,
+    ListField,
     ObjectIdField,
     StringField,
 )
+
+from models.store import now
 
 OPERATORS = ("equals", "not_equals", "contains", "greater_than", "less_than", "in", "not_in")
 
@@ -24,28 +33,55 @@ class TriggerCondition(EmbeddedDocument):
     meta = {"strict": False}
 
 
-class TriggerAction(EmbeddedDocument):
-    kind = StringField(required=True, choices=("notify", "create_task"))
-    text = StringField(required=True)  # may use {{contact.firstName}}
-
-    meta = {"strict": False}
-
-
 class Trigger(Document):
     workspace_id = ObjectIdField(required=True)
     name = StringField(required=True)
     event_type = StringField(required=True)
     conditions = EmbeddedDocumentListField(TriggerCondition)
-    actions = EmbeddedDocumentListField(TriggerAction)
+    actions = ListField(DictField())  # as they came over the wire: {"type": "notify", "message": …}
     is_active = BooleanField(default=True)
+    max_runs_per_minute = IntField()  # None: as many as AUTOMATION_RUNS_PER_MINUTE allows
+    minute = DateTimeField()  # in which it ran last, and how often it did
+    runs_in_minute = IntField(default=0)
+    created_at = DateTimeField(default=now)
+    updated_at = DateTimeField(default=now)
 
     meta = {
         "collection": "triggers",
         "auto_create_index": False,
         "strict": False,
-        "indexes": [["workspace_id", "event_type", "is_active"]],
+        "indexes": [["workspace_id", "event_type", "is_active"], ["workspace_id", "_id"]],
     }
 
     @classmethod
     def active_for(cls, workspace_id: ObjectId, event_type: str) -> list[Trigger]:
         return list(cls.objects(workspace_id=workspace_id, event_type=event_type, is_active=True))
+
+    @classmethod
+    def any_for(cls, workspace_id: ObjectId, event_type: str) -> bool:
+        """Whether an event of this type may run anything."""
+        found = cls.objects(workspace_id=workspace_id, event_type=event_type, is_active=True)
+        return found.only("id").first() is not None
+
+    @classmethod
+    def page(
+        cls, workspace_id: ObjectId, after: ObjectId | None, limit: int, **filters: Any
+    ) -> list[Trigger]:
+        """The oldest ones after that id."""
+        if after:
+            filters["id__gt"] = after
+        return list(cls.objects(workspace_id=workspace_id, **filters).order_by("id").limit(limit))
+
+    @classmethod
+    def is_on(cls, trigger_id: ObjectId) -> bool:
+        """Whether it is still there, and active."""
+        return cls.objects(id=trigger_id, is_active=True).only("id").first() is not None
+
+    def claim_run(self, at: datetime, most: int) -> bool:
+        """Count one run in the minute of `at`; False, and nothing counted, when `most` ran in it already."""
+        minute = at.replace(second=0, microsecond=0)
+        most = min(most, self.max_runs_per_minute or most)
+        guard = {"_id": self.id, "$or": [{"minute": {"$ne": minute}}, {"runs_in_minute": {"$lt": most}}]}
+        count = {"$cond": [{"$eq": ["$minute", minute]}, {"$add": ["$runs_in_minute", 1]}, 1]}
+        change = [{"$set": {"runs_in_minute": count, "minute": minute}}]
+        return bool(Trigger._get_collection().update_one(guard, change).matched_count)

@@ -14,7 +14,7 @@ from bson import ObjectId
 
 import queues.enqueue
 from models.event import EventRecord
-from models.store import StoreError
+from models.store import StoreError, object_id
 from queues.names import CRM_EVENTS
 from schemas.event import Event
 
@@ -24,23 +24,28 @@ DISPATCHER = "consumers.dispatch.handle"
 log = structlog.get_logger()
 
 
-def publish(event: Event, *, correlation_id: str | None = None, causation_id: str | None = None) -> str:
+def publish(
+    event: Event,
+    *,
+    correlation_id: str | None = None,
+    causation_id: str | None = None,
+    depth: int | None = None,
+    key: str | None = None,
+) -> str:
     """Accept one event; returns its id. Publishing one with the same key again returns the first one's id.
 
+    `key` instead of the event's own, for a cause that must publish it once. `depth`: how many automations led
+    to it; by default as many as to the event that caused it, `causation_id`.
     Raises `models.store.StoreError` when the store is away: then nothing was accepted.
     """
-    return publish_all([event], correlation_id=correlation_id, causation_id=causation_id)[0]
+    return _accept([event], [key or event.key], correlation_id, causation_id, depth)[0]
 
 
 def publish_all(
     events: Sequence[Event], *, correlation_id: str | None = None, causation_id: str | None = None
 ) -> list[str]:
     """Accept several events with one store command; returns their ids in order."""
-    if not events:
-        return []
-    records = EventRecord.accept([_record(event, correlation_id, causation_id) for event in events])
-    put_on_queue(record for record in records if record.status == "pending")
-    return [str(record.id) for record in records]
+    return _accept(events, [event.key for event in events], correlation_id, causation_id, None)
 
 
 def put_on_queue(records: Iterable[EventRecord]) -> int:
@@ -58,17 +63,41 @@ def put_on_queue(records: Iterable[EventRecord]) -> int:
     return len(jobs)
 
 
-def _record(event: Event, correlation_id: str | None, causation_id: str | None) -> EventRecord:
+def _accept(
+    events: Sequence[Event],
+    keys: Sequence[str | None],
+    correlation_id: str | None,
+    causation_id: str | None,
+    depth: int | None,
+) -> list[str]:
+    if not events:
+        return []
+    if depth is None:
+        depth = EventRecord.depth_of(object_id(causation_id))
+    records = EventRecord.accept(
+        [
+            _record(event, key, correlation_id, causation_id, depth)
+            for event, key in zip(events, keys, strict=True)
+        ]
+    )
+    put_on_queue(record for record in records if record.status == "pending")
+    return [str(record.id) for record in records]
+
+
+def _record(
+    event: Event, key: str | None, correlation_id: str | None, causation_id: str | None, depth: int
+) -> EventRecord:
     record_id = ObjectId()
     return EventRecord(
         id=record_id,
         type=event.type,
         version=event.version,
         workspace_id=ObjectId(event.workspace_id),
-        key=event.key,
+        key=key,
         payload=event.payload(),
         correlation_id=correlation_id or str(record_id),
         causation_id=causation_id,
+        depth=depth,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +13,16 @@ class Condition:
     field: str  # dotted, like contact.leadScore
     operator: str
     value: Any
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether a condition holds, and why, in a sentence."""
+
+    condition: Condition
+    fact: Any
+    holds: bool
+    why: str
 
 
 class BadCondition(ValueError):
@@ -53,6 +64,18 @@ OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
 }
 
 
+def fault(operator: str, value: Any) -> str | None:
+    """What is wrong with the value of a known operator; None when nothing is."""
+    if operator in ("in", "not_in"):
+        return None if isinstance(value, list) else f"must be a list for {operator}"
+    if operator in ("greater_than", "less_than"):
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        return None if is_number else f"must be a number for {operator}"
+    if operator == "contains" and not isinstance(value, str | int | float):
+        return "must be a text or a number for contains"
+    return None
+
+
 def lookup(facts: Mapping[str, Any], field: str) -> Any:
     """The value under a dotted name, or None."""
     value: Any = facts
@@ -67,6 +90,16 @@ def all_hold(conditions: Iterable[Condition], facts: Mapping[str, Any]) -> bool:
     Raises `BadCondition` naming the field.
     """
     return all(_holds(condition, lookup(facts, condition.field)) for condition in conditions)
+
+
+def judge(condition: Condition, facts: Mapping[str, Any]) -> Verdict:
+    """As `all_hold` would decide about this one, for a person to read. Raises `BadCondition`."""
+    fact = lookup(facts, condition.field)
+    holds = _holds(condition, fact)
+    does = "holds" if holds else "does not hold"
+    wanted = f"{condition.operator} {json.dumps(condition.value, ensure_ascii=False)}"
+    shown = "empty" if fact is None else json.dumps(fact, ensure_ascii=False, default=str)
+    return Verdict(condition, fact, holds, f"{condition.field} is {shown}: {wanted} {does}")
 
 
 def _holds(condition: Condition, fact: Any) -> bool:

@@ -17,6 +17,16 @@ class MissingField(ValueError):
     permanent = True
 
 
+def names(text: str) -> list[str]:
+    """The merge fields of a text, in order."""
+    return [match[1] for match in FIELD.finditer(text)]
+
+
+def has_stray_braces(text: str) -> bool:
+    """Whether a `{{` is left that begins no merge field, most likely a mistyped one."""
+    return "{{" in FIELD.sub("", text)
+
+
 def render(text: str, facts: Mapping[str, Any]) -> str:
     """Fill the merge fields. Raises `MissingField` naming the field and how to give a fallback."""
 

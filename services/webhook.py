@@ -71,16 +71,40 @@ def deliver(
     return send(url, json.dumps(payload).encode(), delivery)
 
 
-def send(url: str, body: bytes, delivery: str) -> int:
-    """POST a signed body, following redirects that keep it a POST."""
-    settings = config.settings()
-    if not settings.webhook_secret:
+def check(url: str) -> None:
+    """Raise `WebhookRefused` or `PrivateAddress` for a URL that can never be sent to. Looks up no name."""
+    host = str(_target(url).hostname)
+    with suppress(ValueError):  # a name: what it stands for is checked whenever we send
+        if not config.settings().webhook_allow_private and not public_address.is_public(host):
+            raise public_address.PrivateAddress(f"{host} is not a public address")
+
+
+def secret_of(workspace_id: str) -> str:
+    """What signs a workspace's own webhooks: one tenant's secret forges no message to another.
+
+    Derived from WEBHOOK_SECRET, so there is nothing to store. Raises `WebhookRefused` when that is not set.
+    """
+    return hmac.new(_secret().encode(), f"workspace:{workspace_id}".encode(), hashlib.sha256).hexdigest()
+
+
+def _secret() -> str:
+    secret = config.settings().webhook_secret
+    if not secret:
         raise WebhookRefused("set WEBHOOK_SECRET, which signs webhooks, and requeue this delivery")
+    return secret.get_secret_value()
+
+
+def send(url: str, body: bytes, delivery: str, secret: str | None = None) -> int:
+    """POST a body signed with WEBHOOK_SECRET or the given secret, following redirects that keep it a POST.
+
+    Returns the status of the answer, 2xx. Raises as `deliver`.
+    """
+    settings = config.settings()
     headers = {
         "Content-Type": "application/json",
         "User-Agent": "clianta-jobs",
         "X-Clianta-Delivery": delivery,
-        "X-Clianta-Signature": signature(settings.webhook_secret.get_secret_value(), body, int(time.time())),
+        "X-Clianta-Signature": signature(secret or _secret(), body, int(time.time())),
     }
     for _ in range(1 + MOST_REDIRECTS):
         target = _target(url)

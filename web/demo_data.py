@@ -10,7 +10,7 @@ from mongoengine import Document
 from models import store
 from models.contact import Contact
 from models.form import Form, FormField
-from models.trigger import Trigger, TriggerAction, TriggerCondition
+from models.trigger import Trigger, TriggerCondition
 from models.workspace import Member, Workspace
 from publishers import events
 from schemas.contact import ContactCreated
@@ -83,9 +83,7 @@ def _automation() -> Trigger:
         name="Tell the owner about a contact who came by a form",
         event_type="contact.created",
         conditions=[TriggerCondition(field="event.source", operator="equals", value="form")],
-        actions=[
-            TriggerAction(kind="notify", text="{{contact.firstName|Somebody}} filled in a form: say hello")
-        ],
+        actions=[{"type": "notify", "message": "{{contact.firstName|Somebody}} filled in a form: say hello"}],
     )
 
 

@@ -27,10 +27,14 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(Exception, _unexpected)
 
 
-def describe(error: ValidationError) -> str:
-    """Each wrong field by its wire name and what is wrong with it; never its value."""
+def describe(error: ValidationError, within: str = "") -> str:
+    """Each wrong field by its wire name and what is wrong with it; never its value.
+
+    `within`: the field of the body that was validated, when it was not all of it.
+    """
     problems = error.errors(include_url=False, include_input=False, include_context=False)
-    lines = [f"{_place(problem['loc'])}: {_what(problem)}" for problem in problems[:DESCRIBED]]
+    above = (within,) if within else ()
+    lines = [f"{_place((*above, *problem['loc']))}: {_what(problem)}" for problem in problems[:DESCRIBED]]
     more = len(problems) - len(lines)
     return "; ".join([*lines, f"and {more} more"] if more else lines)
 

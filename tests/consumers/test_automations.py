@@ -1,29 +1,31 @@
-"""Automations: the check on each event, and the run of those whose conditions hold."""
+"""Automations: the check on each event, and the plan of those whose conditions hold."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from bson import ObjectId
 
+import config
 from consumers import automations
 from models.contact import Contact
 from models.event import EventRecord
-from models.notification import Notification
 from models.task import Task
-from models.trigger import Trigger, TriggerAction, TriggerCondition
+from models.trigger import Trigger
+from models.trigger_run import TriggerRun
 from models.workspace import Member, Workspace
 from publishers import events
 from queues.connection import redis
+from queues.job import Job
 from schemas.contact import ContactCreated
+from tests.automations import TASK, automation, created, grace
 
 pytestmark = pytest.mark.usefixtures("stores")
 
-OWNER = ObjectId()
-TASK = ("create_task", "Call {{contact.firstName|them}}")
-BRIDGE = "rq:queue:crm-workflow-bridge"
+NOTICE = {"type": "notify", "message": "{{contact.firstName}} of {{contact.company}} is here"}
 
 
 @pytest.fixture
@@ -33,35 +35,12 @@ def workspace() -> Workspace:
 
 @pytest.fixture
 def event_id(workspace: Workspace) -> str:
-    """An event of a contact that is known to the last field."""
-    fields = {"first_name": "Grace", "company": "Navy", "tags": ["vip"], "assigned_to": OWNER}
-    contact, _ = Contact.upsert(workspace.id, "grace@navy.test", fields)
-    contact.record_score(45, "C", [])
-    return events.publish(
-        ContactCreated(workspace_id=str(workspace.id), contact_id=str(contact.id), source="form")
-    )
+    return created(grace(workspace))
 
 
-def automation(
-    workspace: Workspace, *conditions: tuple[str, str, Any], actions: Any = (TASK,), **fields: Any
-) -> Trigger:
-    trigger = Trigger(
-        workspace_id=workspace.id,
-        conditions=[TriggerCondition(field=f, operator=o, value=v) for f, o, v in conditions],
-        actions=[TriggerAction(kind=kind, text=text) for kind, text in actions],
-        **{"name": "An automation", "event_type": "contact.created"} | fields,
-    )
-    return trigger.save()
-
-
-def test_a_matching_automation_does_its_actions_once(workspace: Workspace, event_id: str) -> None:
-    automation(workspace, actions=[TASK, ("notify", "{{contact.firstName}} of {{contact.company}} is here")])
-    for _ in range(2):
-        assert automations.run(event_id) == 1
-
-    task, notice = Task.objects.get(), Notification.objects.get()
-    assert (task.title, task.assigned_to, task.contact_id) == ("Call Grace", OWNER, Contact.objects.get().id)
-    assert (notice.message, notice.user_id) == ("Grace of Navy is here", OWNER)
+def steps() -> list[str]:
+    """The ids of the jobs that do the actions."""
+    return sorted(key.decode().removeprefix("rq:job:") for key in redis().keys("rq:job:automation-*"))
 
 
 @pytest.mark.parametrize(
@@ -82,13 +61,14 @@ def test_conditions_see_the_contact_and_the_event(
     automation(workspace, condition)
 
     assert automations.run(event_id) == int(matches)
-    assert Task.objects.count() == int(matches)
+    assert len(steps()) == int(matches)
 
 
 def test_all_conditions_must_hold(workspace: Workspace, event_id: str) -> None:
     automation(workspace, ("event.source", "equals", "form"), ("contact.leadScore", "greater_than", 90))
 
     assert automations.run(event_id) == 0
+    assert TriggerRun.objects.count() == 0
 
 
 def test_other_workspaces_other_events_and_inactive_automations_stay_out(
@@ -99,40 +79,52 @@ def test_other_workspaces_other_events_and_inactive_automations_stay_out(
     automation(workspace, is_active=False)
 
     assert automations.run(event_id) == 0
-    assert Task.objects.count() == 0
 
 
-def test_a_broken_automation_holds_up_no_other(workspace: Workspace, event_id: str) -> None:
-    automation(workspace, ("contact.leadScore", "greater_than", "many"), name="Senseless")
-    automation(workspace, actions=[("notify", "{{contact.jobTitle}} is here")], name="Without fallback")
-    automation(workspace, name="Sound")
-    with pytest.raises(automations.AutomationsFailed, match=r"2 automation\(s\)") as failed:
-        automations.run(event_id)
+def test_each_action_is_a_job_of_its_own(workspace: Workspace, event_id: str) -> None:
+    trigger = automation(workspace, actions=[TASK, NOTICE])
+    for _ in range(2):
+        assert automations.run(event_id) == 1
 
-    assert failed.value.permanent
-    notes = [note for error in failed.value.exceptions for note in error.__notes__]
-    assert [note.split("(")[0] for note in notes] == [
-        "in the automation Senseless ",
-        "in the automation Without fallback ",
-    ]
-    assert Task.objects.get().title == "Call Grace"
+    assert steps() == [f"automation-{trigger.id}-{event_id}-{place}" for place in (0, 1)]
+    job = Job.fetch(steps()[0], connection=redis())
+    assert (job.origin, job.meta["event_id"]) == ("crm-workflow-bridge", event_id)
+    assert job.meta["correlation_id"] == EventRecord.objects.get(id=event_id).correlation_id
+    assert "Call" not in job.description
+
+
+def test_what_an_event_runs_is_decided_once(workspace: Workspace, event_id: str) -> None:
+    automation(workspace, ("contact.company", "equals", "Army"))
+    automation(workspace, ("contact.company", "equals", "Navy"))
+    assert automations.run(event_id) == 1
+
+    Contact.objects.update(set__company="Army")
+    automation(workspace)
+    assert automations.run(event_id) == 1
+    assert TriggerRun.objects.count() == 1
+
+
+def test_an_automation_that_makes_no_sense_holds_up_no_other_and_says_so(
+    workspace: Workspace, event_id: str
+) -> None:
+    senseless = automation(workspace, ("contact.leadScore", "greater_than", "many"))
+    automation(workspace)
+
+    assert automations.run(event_id) == 1
+    run = TriggerRun.objects.get(trigger_id=senseless.id)
+    assert run.status == "skipped"
+    assert "contact.leadScore greater_than 'many' makes no sense" in run.reason
 
 
 def test_an_event_enqueues_its_automations_once_and_only_if_there_are_any(
     run_jobs: Callable[[], int], workspace: Workspace
 ) -> None:
-    def create(email: str) -> str:
-        contact, _ = Contact.upsert(workspace.id, email, {})
-        return events.publish(
-            ContactCreated(workspace_id=str(workspace.id), contact_id=str(contact.id), source="api")
-        )
-
-    create("first@navy.test")
+    created(grace(workspace))
     run_jobs()
     assert redis().keys("rq:job:automations-*") == []
 
     automation(workspace)
-    second = create("second@navy.test")
+    second = created(Contact.upsert(workspace.id, "second@navy.test", {})[0])
     run_jobs()
     assert [key.decode() for key in redis().keys("rq:job:automations-*")] == [f"rq:job:automations-{second}"]
     assert Task.objects.count() == 1
@@ -144,10 +136,113 @@ def test_automations_of_a_new_contact_see_its_score_and_owner(
     workspace.members = [Member(name="Ada", email="ada@acme.test")]
     workspace.save()
     automation(workspace, ("contact.leadScore", "equals", 35))
-    contact, _ = Contact.upsert(workspace.id, "new@navy.test", {"source": "form"})
-    event = ContactCreated(workspace_id=str(workspace.id), contact_id=str(contact.id), source="form")
-    event_id = events.publish(event)
+    event_id = created(Contact.upsert(workspace.id, "new@navy.test", {"source": "form"})[0])
     run_jobs()
 
     assert Task.objects.get().assigned_to == workspace.members[0].user_id
     assert EventRecord.objects.get(id=event_id).status == "done"
+
+
+def test_the_contact_of_another_workspace_is_not_seen(workspace: Workspace) -> None:
+    stranger = grace(Workspace(name="Other").save())
+    automation(workspace, ("contact.email", "equals", "grace@navy.test"))
+    event = ContactCreated(workspace_id=str(workspace.id), contact_id=str(stranger.id), source="api")
+
+    assert automations.run(events.publish(event)) == 0
+
+
+@pytest.mark.parametrize(("depth", "runs"), [(0, 1), (7, 1), (8, 0), (9, 0)])
+def test_a_chain_of_eight_automations_ends_and_says_so(
+    workspace: Workspace, event_id: str, depth: int, runs: int
+) -> None:
+    automation(workspace)
+    EventRecord.objects.update(set__depth=depth)
+
+    assert automations.run(event_id) == runs
+    run = TriggerRun.objects.get()
+    assert run.depth == depth
+    assert (run.reason is None) == bool(runs)
+    if not runs:
+        assert f"chain of {depth} automations" in run.reason
+
+
+def test_two_automations_that_set_each_other_off_end(
+    run_jobs: Callable[[], int], workspace: Workspace
+) -> None:
+    for company, other in (("Navy", "Army"), ("Army", "Navy")):
+        automation(
+            workspace,
+            ("contact.company", "equals", company),
+            event_type="contact.updated",
+            actions=[{"type": "update_contact", "fields": {"company": other}}],
+        )
+    automation(workspace, actions=[{"type": "update_contact", "addTags": ["new"]}])
+    created(grace(workspace))
+    run_jobs()
+
+    runs = TriggerRun.objects.order_by("depth")
+    assert [run.depth for run in runs] == list(range(9))
+    assert [run.reason is None for run in runs] == [True] * 8 + [False]
+    assert len({run.correlation_id for run in runs}) == 1
+    updates = EventRecord.objects(type="contact.updated").order_by("depth")
+    assert [event.depth for event in updates] == list(range(1, 9))
+
+
+def test_an_event_that_another_one_caused_is_as_deep_as_that(workspace: Workspace, event_id: str) -> None:
+    EventRecord.objects.update(set__depth=3)
+    contact = Contact.objects.get()
+    event = ContactCreated(workspace_id=str(workspace.id), contact_id=str(contact.id), source="api")
+    caused = events.publish(event, causation_id=event_id, key="another")
+
+    assert EventRecord.objects.get(id=caused).depth == 3
+
+
+@pytest.mark.parametrize(("own", "limit", "runs"), [(2, 600, 2), (None, 3, 3), (9, 3, 3)])
+def test_runs_above_the_limit_of_a_minute_are_on_record_and_do_nothing(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch, own: int | None, limit: int, runs: int
+) -> None:
+    monkeypatch.setenv("AUTOMATION_RUNS_PER_MINUTE", str(limit))
+    config.settings.cache_clear()
+    trigger = automation(workspace, max_runs_per_minute=own)
+    at = automations.store.now()
+    monkeypatch.setattr(automations.store, "now", lambda: at)  # no minute ends in between
+    for number in range(5):
+        automations.run(created(Contact.upsert(workspace.id, f"{number}@navy.test", {})[0]))
+    config.settings.cache_clear()
+
+    found = TriggerRun.objects(trigger_id=trigger.id)
+    assert found.count() == 5
+    assert sum(run.reason is None for run in found) == runs
+    assert {run.reason for run in found if run.reason} == {
+        f"it ran {runs} times in this minute, which is its limit"
+    }
+
+
+def test_the_next_minute_counts_anew(workspace: Workspace) -> None:
+    trigger: Trigger = automation(workspace, max_runs_per_minute=1)
+    at = automations.store.now().replace(second=30)
+    minute = timedelta(minutes=1)
+
+    assert [trigger.claim_run(at + minute * n, 600) for n in (0, 0, 1, 1, 2)] == [
+        True, False, True, False, True,
+    ]  # fmt: skip
+
+
+def test_the_cost_does_not_grow_with_the_automations_that_do_not_match(
+    workspace: Workspace, event_id: str, count_store_commands: Callable[[], Any]
+) -> None:
+    def cost() -> int:
+        with count_store_commands() as names:
+            automations.run(event_id)
+        EventRecord.objects.update(set__reactions={})
+        return len(names)
+
+    automation(workspace, ("contact.company", "equals", "Army"))
+    one = cost()
+    for _ in range(20):
+        automation(workspace, ("contact.company", "equals", "Army"))
+    assert cost() == one == 5
+
+
+def test_the_key_of_a_run_fits_a_job(workspace: Workspace) -> None:
+    assert TriggerRun.id_of(ObjectId(), ObjectId()).replace("-", "").isalnum()

@@ -13,7 +13,7 @@ from models.contact import Contact
 from models.event import EventRecord
 from models.form import Form
 from models.task import Task
-from models.trigger import Trigger, TriggerAction
+from models.trigger import Trigger
 from publishers import events
 from schemas.form import FormSubmitted
 
@@ -90,7 +90,7 @@ def test_automations_run_once_for_a_submission(
         workspace_id=form.workspace_id,
         name="Call back",
         event_type="form.submitted",
-        actions=[TriggerAction(kind="create_task", text="Call {{contact.email}}")],
+        actions=[{"type": "create_task", "title": "Call {{contact.email}}"}],
     ).save()
     event = submitted(form, contact)
     events.publish(event)

@@ -14,7 +14,7 @@ from models.activity import Activity
 from models.contact import Contact
 from models.event import EventRecord
 from models.notification import Notification
-from models.trigger import Trigger, TriggerAction
+from models.trigger import Trigger
 from models.visitor_event import VisitorEvent
 from publishers import events
 from schemas.page import PageViewed
@@ -110,7 +110,7 @@ def test_an_automation_may_wait_for_a_page_view(contact: Contact, run_jobs: Call
         workspace_id=contact.workspace_id,
         name="Pricing",
         event_type="page.viewed",
-        actions=[TriggerAction(kind="notify", text="{{contact.email}} looked at {{event.url}}")],
+        actions=[{"type": "notify", "message": "{{contact.email}} looked at {{event.url}}"}],
     ).save()
     events.publish(viewed(contact, contact_id=str(contact.id)))
     run_jobs()

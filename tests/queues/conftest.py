@@ -20,20 +20,22 @@ from tests.waiting import wait_until
 
 ROOT = Path(__file__).parents[2]
 
+RQ = str(Path(sys.executable).with_name("rq"))
 StartWorker = Callable[..., subprocess.Popen[bytes]]
 
 
 @pytest.fixture
 def start_worker(stores: None, tmp_path: Path) -> Iterator[StartWorker]:
-    """Start `python worker.py` and wait until it is registered; every one is stopped at the end."""
+    """Start `python worker.py`, or that command, and wait until it is registered; all end with the test."""
     started: list[subprocess.Popen[bytes]] = []
 
-    def start(**environment: str) -> subprocess.Popen[bytes]:
+    def start(*command: str, **environment: str) -> subprocess.Popen[bytes]:
         before = len(heartbeats.workers())
         with (tmp_path / f"worker-{len(started)}.log").open("wb") as log:
             process = subprocess.Popen(
-                [sys.executable, "worker.py"],
+                command or [sys.executable, "worker.py"],
                 cwd=ROOT,
+                stdout=log,
                 stderr=log,
                 env={**os.environ, "SHUTDOWN_GRACE": "3", **environment},
             )
@@ -50,6 +52,11 @@ def start_worker(stores: None, tmp_path: Path) -> Iterator[StartWorker]:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+
+
+def rq_environment() -> dict[str, str]:
+    """What RQ's own tools need: as `flask env` says."""
+    return {"RQ_REDIS_URL": os.environ["REDIS_URL"], "RQ_JOB_CLASS": "queues.job.Job"}
 
 
 def new_job(func: str, job_id: str, queue: str = "analytics", **kwargs: object) -> NewJob:

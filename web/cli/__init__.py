@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Flask
 
-from web.cli import contacts, cron_change, db, demo, dlq, env, events, job_show, mailboxes, queues
+from web.cli import contacts, cron_change, db, demo, dlq, env, events, job_show, mailboxes, queues, tokens
 
 
 def init_app(app: Flask) -> None:
@@ -20,5 +20,6 @@ def init_app(app: Flask) -> None:
         job_show.commands,
         mailboxes.commands,
         queues.commands,
+        tokens.commands,
     ):
         app.cli.add_command(command)

@@ -1,0 +1,22 @@
+"""Tell a member something. Safe to run twice: a notice is given once per step."""
+
+from __future__ import annotations
+
+from jobs.actions.step import Outcome, Step
+from models.notification import Notification
+from models.store import object_id
+from models.trigger_run import DONE
+from services.automation.actions import Notify
+
+
+def do(action: Notify, step: Step) -> Outcome:
+    """Without a member named, and without an owner of the contact, every admin is told."""
+    user_id = object_id(action.user_id) or step.owner_id
+    Notification.notify(
+        workspace_id=step.workspace_id,
+        user_id=user_id,
+        kind="automation",
+        message=action.message,
+        key=step.key,
+    )
+    return Outcome(DONE, f"told {user_id}" if user_id else "told the admins")

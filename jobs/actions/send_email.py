@@ -1,0 +1,59 @@
+"""Write to the contact. Safe to run twice, see `jobs/single_mail.py`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bson import ObjectId
+
+from jobs import single_mail
+from jobs.actions.step import Outcome, Step
+from models.contact import Contact
+from models.email_account import EmailAccount
+from models.trigger_run import DONE, FAILED, SKIPPED
+from services.automation.actions import SendEmail
+
+NOTES = {
+    "sent": "sent",
+    "refused": "the contact's mail server refused it",
+    "unknown": "the connection broke while the server took it: it may be sent, so it is not sent again",
+}
+
+
+def do(action: SendEmail, step: Step) -> Outcome:
+    """Raises `CannotSend` and the mailbox's own errors."""
+    if what := _unanswerable(step.facts["event"]):
+        return Outcome(SKIPPED, f"{what} is never answered by a machine")
+    contact = Contact.objects(id=step.contact_id, workspace_id=step.workspace_id).first()
+    if contact is None:
+        return Outcome(SKIPPED, "the contact was deleted")
+    account = single_mail.sender(_account(action, step), step.workspace_id, "automation")
+    status = single_mail.send_once(
+        key=step.key,
+        name=step.key,
+        account=account,
+        contact=contact,
+        subject=" ".join(action.subject.split()),  # a field may hold a line break; a header must not
+        text=action.body,
+    )
+    return Outcome(DONE if status == "sent" else FAILED, NOTES[status])
+
+
+def _unanswerable(event: dict[str, Any]) -> str | None:
+    """Machines that answer machines never end; RFC 3834, section 2."""
+    if event["type"] == "email.bounced":
+        return "a mail that came back"
+    if event["type"] == "email.received" and event.get("kind") == "auto-reply":
+        return "an automatic reply"
+    return None
+
+
+def _account(action: SendEmail, step: Step) -> ObjectId:
+    if action.account_id:
+        return ObjectId(action.account_id)
+    account_id = EmailAccount.sender_of(step.workspace_id, step.owner_id) if step.owner_id else None
+    if account_id is None:
+        raise single_mail.CannotSend(
+            "the contact's owner has no mailbox that can send: name one in the automation, or connect one"
+        )
+    return account_id

@@ -1,0 +1,48 @@
+"""What an action knows of the run that it belongs to, and what it says of its end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from bson import ObjectId
+
+from models.event import EventRecord
+from models.store import object_id
+from models.trigger_run import TriggerRun
+
+
+@dataclass(frozen=True)
+class Outcome:
+    status: str  # done, skipped, or failed where trying again cannot help
+    note: str  # for the run's history
+
+
+@dataclass(frozen=True)
+class Step:
+    run: TriggerRun
+    place: int  # of the action in the automation
+    name: str  # of the automation
+    record: EventRecord  # the event
+    facts: dict[str, Any]  # what variables stand for
+
+    @property
+    def key(self) -> str:
+        """Unique: automation, event and place."""
+        return f"automation-{self.run.id}-{self.place}"
+
+    @property
+    def workspace_id(self) -> ObjectId:
+        workspace_id: ObjectId = self.run.workspace_id
+        return workspace_id
+
+    @cached_property
+    def contact_id(self) -> ObjectId | None:
+        return object_id(self.facts["contact"].get("id"))
+
+    @cached_property
+    def owner_id(self) -> ObjectId | None:
+        """Of the contact, or else of the deal."""
+        found = (object_id(self.facts[what].get("assignedTo")) for what in ("contact", "deal"))
+        return next((owner for owner in found if owner), None)

@@ -1,0 +1,110 @@
+"""One action of an automation's run: a job of its own, so that it fails and is retried alone.
+
+Its outcome stands in the run's history. What it does has a key of automation, event and place.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import structlog
+from rq.exceptions import AbandonedJobError
+
+from jobs import actions
+from jobs.actions import Outcome, Step
+from models import facts
+from models.event import EventRecord
+from models.trigger import Trigger
+from models.trigger_run import DONE, ENDED, FAILED, RETRYING, SKIPPED, TriggerRun
+from publishers import events
+from queues.job import Job, is_last_try
+from schemas.workflow import WorkflowCompleted
+from services import logs
+from services.automation.actions import parse
+
+LONGEST_NOTE = 500  # characters kept in the history; the dead letter has the traceback
+FUNC = "jobs.automation_step.run"
+
+log = structlog.get_logger()
+
+
+class RunGone(Exception):
+    """The run or its event is kept no longer, so nobody knows what this step was to do: purge the job."""
+
+    permanent = True
+
+
+def run(run_id: str, place: int) -> str:
+    """Do the action; returns what came of it.
+
+    Safe to run twice: a step that has ended is not repeated, and one that dies before it is recorded repeats
+    an action whose effect is unique.
+    """
+    found = TriggerRun.objects(id=run_id).first()
+    if found is None:
+        raise RunGone(f"the run {run_id} is kept no longer")
+    if found.steps[place].status in ENDED:
+        _complete(run_id)  # unless that was done: its worker may have died just before
+        return str(found.steps[place].status)
+    started = time.perf_counter()
+    try:
+        outcome = _act(found, place)
+    except Exception as error:
+        status = FAILED if is_last_try(error) else RETRYING
+        _end(found, place, status, time.perf_counter() - started, error=_text(error))
+        raise
+    _end(found, place, outcome.status, time.perf_counter() - started, note=outcome.note[:LONGEST_NOTE])
+    return outcome.status
+
+
+def mark_abandoned(job: Job, kind: type[BaseException], *_: Any) -> None:
+    """Exception handler of the worker: the step of a quarantined job failed, like that of a dead letter."""
+    if kind is AbandonedJobError and job.func_name == FUNC:
+        error = "its worker died twice while it ran"
+        TriggerRun.end_step(job.kwargs["run_id"], job.kwargs["place"], FAILED, error=error)
+        _complete(job.kwargs["run_id"])
+
+
+def _act(run: TriggerRun, place: int) -> Outcome:
+    trigger = Trigger.objects(id=run.trigger_id, is_active=True).only("name").first()
+    if trigger is None:
+        return Outcome(SKIPPED, "the automation was deleted or switched off before this step")
+    record = EventRecord.objects(id=run.event_id).first()
+    if record is None:
+        raise RunGone(f"the event {run.event_id} is kept no longer")
+    known = facts.of(record)
+    action = parse(dict(run.steps[place].action))
+    if action.needs_contact and not known["contact"]:
+        return Outcome(SKIPPED, "the event has no contact, or it was deleted")
+    return actions.do(action.rendered(known), Step(run, place, trigger.name, record, known))
+
+
+def _end(run: TriggerRun, place: int, status: str, seconds: float, **fields: str) -> None:
+    TriggerRun.end_step(run.id, place, status, seconds=round(seconds, 3), **fields)
+    if status != RETRYING:
+        _complete(run.id)
+    log.info("⚙️  automation step", trigger_id=str(run.trigger_id), place=place, status=status)
+
+
+def _complete(run_id: str) -> None:
+    """Tell that the run is over, once, when its last step has ended."""
+    run = TriggerRun.objects.get(id=run_id)
+    if run.status not in (DONE, FAILED):
+        return
+    events.publish(
+        WorkflowCompleted(
+            workspace_id=str(run.workspace_id),
+            trigger_id=str(run.trigger_id),
+            event_id=str(run.event_id),
+            contact_id=str(run.contact_id) if run.contact_id else None,
+            outcome="succeeded" if run.status == DONE else "failed",
+        ),
+        correlation_id=run.correlation_id,
+        causation_id=str(run.event_id),
+        depth=run.depth + 1,
+    )
+
+
+def _text(error: Exception) -> str:
+    return str(logs.redacted(f"{type(error).__name__}: {error}"))[:LONGEST_NOTE]

@@ -1,0 +1,50 @@
+"""A contact in a sequence: at most one active enrolment per contact and sequence."""
+
+from __future__ import annotations
+
+from bson import ObjectId
+from mongoengine import DateTimeField, Document, IntField, NotUniqueError, ObjectIdField, StringField
+
+from models.store import now
+
+
+class Enrolment(Document):
+    workspace_id = ObjectIdField(required=True)
+    sequence_id = ObjectIdField(required=True)
+    version = IntField(required=True)  # of the sequence when the contact came in: it stays with that one
+    contact_id = ObjectIdField(required=True)
+    status = StringField(choices=("active", "paused", "completed", "stopped"), default="active")
+    key = StringField(required=True)  # unique: the same cause enrols once, even after the contact has left
+    enrolled_at = DateTimeField(default=now)
+
+    meta = {
+        "collection": "enrolments",
+        "auto_create_index": False,
+        "strict": False,
+        "indexes": [
+            {"fields": ["key"], "unique": True},
+            {
+                "fields": ["contact_id", "sequence_id"],
+                "unique": True,
+                "partialFilterExpression": {"status": "active"},
+            },
+        ],
+    }
+
+    @classmethod
+    def enrol_once(
+        cls, *, workspace_id: ObjectId, sequence_id: ObjectId, version: int, contact_id: ObjectId, key: str
+    ) -> bool:
+        """Enrol the contact; False when it is in the sequence, or this key enrolled it before."""
+        enrolment = cls(
+            workspace_id=workspace_id,
+            sequence_id=sequence_id,
+            version=version,
+            contact_id=contact_id,
+            key=key,
+        )
+        try:
+            enrolment.save(force_insert=True)
+        except NotUniqueError:
+            return False
+        return True

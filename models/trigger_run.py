@@ -1,0 +1,146 @@
+"""What became of an automation's runs: one row per automation and event, with a step per action."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from bson import ObjectId
+from mongoengine import (
+    DateTimeField,
+    DictField,
+    Document,
+    EmbeddedDocument,
+    EmbeddedDocumentListField,
+    FloatField,
+    IntField,
+    ListField,
+    ObjectIdField,
+    StringField,
+)
+from pymongo.errors import BulkWriteError
+
+import config
+from models.store import DUPLICATE_KEY, now
+
+WAITING, RETRYING, DONE, SKIPPED, FAILED = "waiting", "retrying", "done", "skipped", "failed"
+OPEN = (WAITING, RETRYING)
+ENDED = (DONE, SKIPPED)  # a failed one is a dead letter: requeued, it may still be done
+
+
+class RunStep(EmbeddedDocument):
+    """One action. waiting: it was not tried yet. retrying: it failed and is tried again."""
+
+    action = DictField()  # as it was when the event happened
+    status = StringField(choices=(WAITING, RETRYING, DONE, SKIPPED, FAILED), default=WAITING)
+    note = StringField()  # what came of it, or why it was skipped
+    error = StringField()  # of the last try that failed
+    changed = ListField(StringField())  # stored names of the contact's fields that it is about to change
+    tries = IntField(default=0)
+    seconds = FloatField()  # that the last try took
+    ended_at = DateTimeField()
+
+    meta = {"strict": False}
+
+
+class TriggerRun(Document):
+    id = StringField(primary_key=True)  # <trigger>-<event>: an event runs an automation once
+    workspace_id = ObjectIdField(required=True)
+    trigger_id = ObjectIdField(required=True)
+    event_id = ObjectIdField(required=True)
+    event_type = StringField(required=True)
+    contact_id = ObjectIdField()  # of the event
+    correlation_id = StringField(required=True)
+    depth = IntField(default=0)  # of the event: how many automations led to it
+    reason = StringField()  # why it did nothing although its conditions held; it has no steps then
+    steps = EmbeddedDocumentListField(RunStep)
+    created_at = DateTimeField(default=now)
+    expires_at = DateTimeField(required=True)
+
+    meta = {
+        "collection": "trigger_runs",
+        "auto_create_index": False,
+        "strict": False,
+        "indexes": [
+            ["trigger_id", "-created_at", "-_id"],
+            ["event_id"],
+            {"fields": ["contact_id"], "sparse": True},
+            {"fields": ["expires_at"], "expireAfterSeconds": 0},
+        ],
+    }
+
+    def clean(self) -> None:
+        """Runs before each save."""
+        self.id = self.id_of(self.trigger_id, self.event_id)
+        self.expires_at = self.created_at + timedelta(days=config.settings().automation_runs_keep_days)
+
+    @staticmethod
+    def id_of(trigger_id: ObjectId | str, event_id: ObjectId | str) -> str:
+        return f"{trigger_id}-{event_id}"
+
+    @classmethod
+    def store_new(cls, runs: Sequence[TriggerRun]) -> None:
+        """Store them with one command; one that is there stays as it is."""
+        if not runs:
+            return
+        for run in runs:
+            run.validate(clean=True)
+        try:
+            cls._get_collection().insert_many([run.to_mongo().to_dict() for run in runs], ordered=False)
+        except BulkWriteError as error:
+            if any(failed["code"] != DUPLICATE_KEY for failed in error.details["writeErrors"]):
+                raise
+
+    @classmethod
+    def of_event(cls, event_id: ObjectId) -> list[TriggerRun]:
+        return list(cls.objects(event_id=event_id))
+
+    @classmethod
+    def page(
+        cls, trigger_id: ObjectId, before: tuple[datetime, str] | None, limit: int, status: str | None = None
+    ) -> list[TriggerRun]:
+        """The latest ones before that moment and id."""
+        query: dict[str, Any] = {"trigger_id": trigger_id, **(_IN[status] if status else {})}
+        if before:
+            moment, run_id = before
+            query["$or"] = [{"created_at": {"$lt": moment}}, {"created_at": moment, "_id": {"$lt": run_id}}]
+        return list(cls.objects(__raw__=query).order_by("-created_at", "-id").limit(limit))
+
+    @property
+    def status(self) -> str:
+        """skipped: it was not to do anything, see `reason`, or no action was. Otherwise how far it got."""
+        found = {step.status for step in self.steps}
+        if found & set(OPEN):
+            return "running"
+        if FAILED in found:
+            return FAILED
+        return DONE if DONE in found else SKIPPED
+
+    @classmethod
+    def note_change(cls, run_id: str, place: int, changed: list[str]) -> None:
+        """Before the contact is changed: afterwards nobody could tell what did."""
+        cls._get_collection().update_one({"_id": run_id}, {"$set": {f"steps.{place}.changed": changed}})
+
+    @classmethod
+    def end_step(cls, run_id: str, place: int, status: str, **fields: Any) -> bool:
+        """Record how a try of a step ended, unless it has ended for good; returns whether this call did."""
+        step = f"steps.{place}"
+        values = {"status": status, "ended_at": now(), **fields}
+        change: dict[str, Any] = {
+            "$set": {f"{step}.{name}": value for name, value in values.items()},
+            "$inc": {f"{step}.tries": 1},
+        }
+        if status in ENDED:
+            change["$unset"] = {f"{step}.error": ""}
+        guard = {"_id": run_id, f"{step}.status": {"$nin": list(ENDED)}}
+        return bool(cls._get_collection().update_one(guard, change).matched_count)
+
+
+# What `status` says, as a filter.
+_IN: dict[str, dict[str, Any]] = {
+    "running": {"steps.status": {"$in": list(OPEN)}},
+    FAILED: {"steps.status": {"$in": [FAILED], "$nin": list(OPEN)}},
+    DONE: {"steps.status": {"$in": [DONE], "$nin": [*OPEN, FAILED]}},
+    SKIPPED: {"steps.status": {"$nin": [*OPEN, FAILED, DONE]}},
+}
