@@ -18,6 +18,7 @@ from tests.faults.proxy import Proxy
 from tests.waiting import wait_until
 
 QUICK = {"QUEUE_MAX_JOBS_PER_SECOND": "0", "SHUTDOWN_GRACE": "3"}
+KEEP_ALL = {"COMPLETED_JOBS_KEEP": "1000000", "FAILED_JOBS_KEEP": "1000000"}  # or who ended could not be told
 
 
 @pytest.fixture
@@ -28,7 +29,7 @@ def ledger(tmp_path: Path) -> Ledger:
 @pytest.fixture
 def nursery(stores: None, ledger: Ledger, tmp_path: Path) -> Iterator[Nursery]:
     """Where processes are started. At its end all are stopped; one that outlives its SIGTERM is a failure."""
-    nursery = Nursery(tmp_path, {**QUICK, VARIABLE: str(ledger.path)})
+    nursery = Nursery(tmp_path, {**QUICK, **KEEP_ALL, VARIABLE: str(ledger.path)})
     yield nursery
     left = nursery.stop_all()
     nursery.close()
@@ -83,6 +84,13 @@ def lapse_locks_of(*worker_names: str) -> None:
             owner = redis().hget(f"rq:job:{member.split(':')[0]}", "worker_name")
             if as_text(owner or b"") in worker_names:
                 redis().zadd(f"rq:wip:{queue}", {member: 1}, xx=True)
+
+
+def hasten_retries(queue: str = "analytics") -> None:
+    """What is to be retried is due now, and a worker looks; nobody need sit it out."""
+    for job_id in redis().zrange(f"rq:scheduled:{queue}", 0, -1):
+        if redis().zadd(f"rq:scheduled:{queue}", {job_id: 1}, xx=True, ch=True):
+            redis().rpush("clianta:doorbell", "1")
 
 
 def status_of(job_id: str) -> str:

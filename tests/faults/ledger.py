@@ -32,10 +32,17 @@ class Ledger:
     def __init__(self, path: Path):
         self.path = path
         path.touch()
+        self._lines: list[Line] = []
+        self._read_until = 0  # bytes
 
     def lines(self) -> list[Line]:
-        found = (line.split() for line in self.path.read_text().splitlines())
-        return [Line(job_id, what, int(pid), float(at)) for job_id, what, pid, at in found]
+        with self.path.open("rb") as file:
+            file.seek(self._read_until)
+            new = file.read()
+        whole = new[: new.rfind(b"\n") + 1]
+        self._read_until += len(whole)
+        self._lines += [_line(text) for text in whole.decode().splitlines()]
+        return self._lines
 
     def pids(self) -> set[int]:
         return {line.pid for line in self.lines()}
@@ -60,6 +67,11 @@ class Ledger:
             for job_id, lines in self.by_job().items()
             if not all(_is_excused(start, lines, killed) for start in _starts(lines)[:-1])
         ]
+
+
+def _line(text: str) -> Line:
+    job_id, what, pid, at = text.split()
+    return Line(job_id, what, int(pid), float(at))
 
 
 def _starts(lines: list[Line]) -> list[Line]:

@@ -24,20 +24,20 @@ class Proxy:
         self._is_flowing = threading.Event()
         self._is_flowing.set()
         self._is_cut = False
-        self._lock = threading.Lock()
         self._open: set[socket.socket] = set()
+        self._threads: list[threading.Thread] = []
         self.on_request: Watch = _let_pass
         self.on_reply: Watch = _let_pass
-        threading.Thread(target=self._accept, daemon=True).start()
+        self._run(self._accept)
 
     @property
     def url(self) -> str:
         return f"redis://127.0.0.1:{self.port}/0"
 
     def cut(self) -> None:
-        """Close every connection, and each new one at once."""
+        """End every connection, and each new one at once."""
         self._is_cut = True
-        self._close_all()
+        self._end_all()
 
     def stall(self) -> None:
         """Nothing passes and nobody is told; what was sent meanwhile arrives after `mend`, late."""
@@ -48,42 +48,42 @@ class Proxy:
         self._is_flowing.set()
 
     def close(self) -> None:
-        self._listener.close()
+        self.cut()
         self._is_flowing.set()
-        self._close_all()
+        _end(self._listener)
+        for thread in self._threads:
+            thread.join(10)
+        self._listener.close()
 
-    def _close_all(self) -> None:
-        with self._lock:
-            connections, self._open = self._open, set()
-        for connection in connections:
-            with suppress(OSError):  # its other end may have closed it
-                connection.shutdown(socket.SHUT_RDWR)
-            connection.close()
+    def _end_all(self) -> None:
+        for connection in list(self._open):
+            _end(connection)
+
+    def _run(self, target: Callable[..., None], *args: object) -> threading.Thread:
+        thread = threading.Thread(target=target, args=args, daemon=True)
+        self._threads.append(thread)
+        thread.start()
+        return thread
 
     def _accept(self) -> None:
         with suppress(OSError):  # closed: the end
             while True:
                 client, _ = self._listener.accept()
-                if self._is_cut:
-                    client.close()
-                else:
-                    self._connect(client)
+                self._run(self._carry, client)
 
-    def _connect(self, client: socket.socket) -> None:
-        try:
-            server = socket.create_connection(("127.0.0.1", self._target))
-        except OSError:  # Redis is away
-            client.close()
-            return
-        for connection in (client, server):
-            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        with self._lock:
-            self._open |= {client, server}
-        self._start_pump(client, server, lambda data: self.on_request(data))
-        self._start_pump(server, client, lambda data: self.on_reply(data))
-
-    def _start_pump(self, *way: object) -> None:
-        threading.Thread(target=self._pump, args=way, daemon=True).start()
+    def _carry(self, client: socket.socket) -> None:
+        """All that one connection is for."""
+        with client, suppress(OSError):  # Redis is away
+            if self._is_cut:
+                return
+            with socket.create_connection(("127.0.0.1", self._target)) as server:
+                self._open |= {client, server}
+                for connection in (client, server):
+                    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                replies = self._run(self._pump, server, client, lambda data: self.on_reply(data))
+                self._pump(client, server, lambda data: self.on_request(data))
+                replies.join()
+                self._open -= {client, server}
 
     def _pump(self, source: socket.socket, sink: socket.socket, watch: Watch) -> None:
         with suppress(OSError):  # one of the two ends was closed
@@ -92,5 +92,9 @@ class Proxy:
                 if watch(data):
                     sink.sendall(data)
         self._is_flowing.wait()
-        with suppress(OSError):
-            sink.shutdown(socket.SHUT_WR)
+        _end(sink)
+
+
+def _end(connection: socket.socket) -> None:
+    with suppress(OSError):  # it has ended
+        connection.shutdown(socket.SHUT_RDWR)

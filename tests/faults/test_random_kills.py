@@ -18,6 +18,7 @@ from queues.new_job import NewJob
 from tests.faults.conftest import (
     StartWorker,
     assert_nothing_is_under_way,
+    hasten_retries,
     lapse_locks_of,
     name_of,
     new_job,
@@ -99,6 +100,7 @@ class Siege:
             raise AssertionError(f"{len(self._unsettled())} never end, like {states}") from None
 
     def _unsettled(self) -> list[str]:
+        hasten_retries()
         with redis().pipeline(transaction=False) as pipeline:
             for job_id in self.enqueued:
                 pipeline.hget(f"rq:job:{job_id}", "status")
