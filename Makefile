@@ -7,6 +7,7 @@ VAR    ?= var
 STAMP  := $(VENV)/installed
 BENCH  := .venv-bench
 BULLMQ := bench/peers/bullmq
+BENCHMARKS := throughput budget latency
 
 .DEFAULT_GOAL := help
 .PHONY: help install run test soak lint format lock bench clean
@@ -61,7 +62,7 @@ $(BENCH)/installed: requirements-bench.txt
 	@touch $@
 
 bench: $(BENCH)/installed ## Run the benchmarks: JSON per benchmark, fails when a goal is missed (ARGS=--quick)
-	@failed=0; for name in throughput budget; do \
+	@failed=0; for name in $(BENCHMARKS); do \
 		$(BENCH)/bin/python -m bench.$$name $(ARGS) || failed=1; done; exit $$failed
 
 clean: ## Remove the environments, caches and the data under VAR

@@ -9,7 +9,7 @@ import pytest
 
 from bench.environment import ROOT
 
-BENCHMARKS = ("throughput", "budget")
+BENCHMARKS = ("throughput", "budget", "latency")
 
 
 @pytest.mark.parametrize("name", BENCHMARKS)
