@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+import config
 from queues import heartbeats
 from queues.connection import redis
 from queues.enqueue import NewJob
@@ -70,3 +71,12 @@ def ledger() -> list[str]:
 
 def status_of(job_id: str) -> str:
     return str(Job.fetch(job_id, connection=redis()).get_status().value)
+
+
+@pytest.fixture
+def no_limit(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """No queue has a rate of its own, and the setting allows any."""
+    monkeypatch.setenv("QUEUE_MAX_JOBS_PER_SECOND", "0")
+    config.settings.cache_clear()
+    yield
+    config.settings.cache_clear()
