@@ -75,7 +75,7 @@ class Worker(Performer):
         return self._shut_down()
 
     def _turn(self) -> None:
-        """Claim what there is; with nothing to claim, wait."""
+        """Claim what there is; then wait for a free slot, or for more."""
         self._heartbeat_when_due()
         if self._is_worn_out():
             self._exchange.is_closed.set()
@@ -90,8 +90,8 @@ class Worker(Performer):
             self._slots.wait_until_all_are_free(min(seconds, DRAIN_LOOK))
         elif not self._slots.free:
             self._slots.wait_for_a_free_one(seconds)
-        elif not result.claimed:
-            self._tally.write(self.connection, self.key)  # there is time for it now
+        else:  # nothing is left to claim
+            self._tally.write(self.connection, self.key)
             self._doorbell.wait(seconds)
 
     def _hear(self, news: claim.Claim) -> None:
