@@ -7,9 +7,10 @@ VAR    ?= var
 STAMP  := $(VENV)/installed
 BENCH  := .venv-bench
 BULLMQ := bench/peers/bullmq
+BENCHMARKS := throughput budget latency scale
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test lint format lock bench clean
+.PHONY: help install run test soak lint format lock bench clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,6 +28,14 @@ run: $(STAMP) ## Start everything: web, worker, scheduler, Redis, store, mail (P
 
 test: $(STAMP) ## Run the whole test suite on a real Redis and a real document store
 	$(BIN)/python -m pytest --numprocesses auto --dist loadfile $(ARGS)
+
+# Faults are a matter of chance: so they are to pass again and again. Stops at the first failure.
+soak: $(STAMP) ## Run the fault tests and their long variants again and again (ROUNDS=20)
+	@for round in $$(seq $(ROUNDS)); do echo "soak: round $$round of $(ROUNDS), $$(date +%T)"; \
+		$(BIN)/python -m pytest $(FAULTS) -m "soak or not soak" $(ARGS) || exit 1; done
+ROUNDS ?= 20
+FAULTS := tests/faults tests/queues/test_faults.py tests/queues/test_mishaps.py tests/queues/test_chains.py \
+	tests/test_scheduler_faults.py
 
 lint: $(STAMP) ## ruff, format check, mypy strict
 	$(BIN)/ruff check .
@@ -53,7 +62,7 @@ $(BENCH)/installed: requirements-bench.txt
 	@touch $@
 
 bench: $(BENCH)/installed ## Run the benchmarks: JSON per benchmark, fails when a goal is missed (ARGS=--quick)
-	@failed=0; for name in throughput budget; do \
+	@failed=0; for name in $(BENCHMARKS); do \
 		$(BENCH)/bin/python -m bench.$$name $(ARGS) || failed=1; done; exit $$failed
 
 clean: ## Remove the environments, caches and the data under VAR

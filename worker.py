@@ -19,7 +19,7 @@ from jobs import automation_step
 from models import store
 from queues import register
 from queues.connection import RedisError, connect
-from queues.performer import RECONNECT
+from queues.exchange import RECONNECT
 from queues.supervisor import Supervisor
 from queues.worker import Worker
 from services import logs, sentry

@@ -19,7 +19,6 @@ from bench.command import parser, say
 from bench.goals import Goal, at_least, at_most, report
 from bench.processes import Failed
 
-PROFILES = ("standard", "frugal")
 PARTS = ("enqueue", "jobs", "wake-up, one due", "wake-up, two due", "idle worker", "idle scheduler")
 DAYS = ("day, one worker", "day, three workers")
 
@@ -27,9 +26,7 @@ Bills = dict[str, dict[str, Any]]
 
 
 def main() -> int:
-    made = parser(__doc__)
-    made.add_argument("--profile", choices=PROFILES, default="frugal", help="QUEUE_PROFILE of all processes")
-    options = made.parse_args()
+    options = parser(__doc__, profile="frugal").parse_args()
     with ThreadPoolExecutor() as beside:  # it mostly waits
         of_web = beside.submit(web, options.profile, idle_seconds=4 if options.quick else 10)
         bills = {part: run(part, options.profile) for part in PARTS}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 from bench import ledger
@@ -17,6 +18,27 @@ def noop(payload: str) -> int:
 
 def tick(tick: str) -> None:
     """A scheduled job that finds nothing to do."""
+
+
+def noted(name: str) -> None:
+    """Its start is on record under that name."""
+    ledger.note(name)
+
+
+def noted_tick(tick: str) -> None:
+    """A scheduled job whose start is on record under its due time."""
+    ledger.note(tick)
+
+
+_runs: Counter[str] = Counter()
+
+
+def fail_twice(name: str) -> None:
+    """Fail at the first and the second run, in one process; each start is on record."""
+    ledger.note(name)
+    _runs[name] += 1
+    if _runs[name] <= 2:
+        raise RuntimeError("as asked")
 
 
 def fail_once(marker: str) -> None:

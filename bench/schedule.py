@@ -1,9 +1,13 @@
-"""The default schedule of the product, with no-ops for jobs: 786 ticks a day."""
+"""The default schedule of the product, with no-ops for jobs: 786 ticks a day; and what holds it."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+
 from queues import names
 from queues.cron_entry import CronEntry
+from queues.cron_plan import Plan
 
 LINES = (
     ("email-sync", "*/5 * * * *", names.EMAIL_SYNC),
@@ -21,4 +25,26 @@ LINES = (
 TICKS = {24: 2 * 288 + 144 + 48 + 12 + 6, 6: 2 * 72 + 36 + 12 + 3 + 3}  # by hours since midnight
 ENTRIES = tuple(CronEntry(name, cron, "bench.jobs.tick", queue, name) for name, cron, queue in LINES)
 NEVER = (CronEntry("never", "0 0 29 2 *", "bench.jobs.tick", names.ANALYTICS, "due on leap days only"),)
-EVERY_FIVE_MINUTES = ENTRIES[:2]
+EACH_MINUTE = (
+    CronEntry("each-minute", "* * * * *", "bench.jobs.noted_tick", names.ANALYTICS, "each minute"),
+)
+
+
+class MemoryLedger:
+    """The cron table, and what a scheduler asks of it; in this process, since only Redis is measured here."""
+
+    def __init__(self, entries: Sequence[CronEntry]):
+        self._entries = entries
+        self.ticks = 0
+
+    def table(self) -> Sequence[CronEntry]:
+        return self._entries
+
+    def last_ticks(self, names: Iterable[str]) -> Mapping[str, datetime]:  # noqa: ARG002 - none is lost
+        return {}
+
+    def unfinished(self, names: Iterable[str]) -> Mapping[str, Sequence[str]]:  # noqa: ARG002 - all are short
+        return {}
+
+    def record(self, plans: Sequence[Plan]) -> None:
+        self.ticks += len(plans)

@@ -4,40 +4,19 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime
 from unittest import mock
 
 import config
 from bench.billing import Bill, Meter
+from bench.schedule import MemoryLedger
 from bench.skipping import SkippingClock, next_midnight
 from queues import register
 from queues.connection import connect
 from queues.cron import Scheduler
 from queues.cron_entry import CronEntry
-from queues.cron_plan import Plan
 from queues.worker import Worker
-
-
-class MemoryLedger:
-    """The cron table, and what a scheduler asks of it; in this process, since only Redis is counted here."""
-
-    def __init__(self, entries: Sequence[CronEntry]):
-        self._entries = entries
-        self.ticks = 0
-
-    def table(self) -> Sequence[CronEntry]:
-        return self._entries
-
-    def last_ticks(self, names: Iterable[str]) -> Mapping[str, datetime]:  # noqa: ARG002 - none is lost
-        return {}
-
-    def unfinished(self, names: Iterable[str]) -> Mapping[str, Sequence[str]]:  # noqa: ARG002 - all are short
-        return {}
-
-    def record(self, plans: Sequence[Plan]) -> None:
-        self.ticks += len(plans)
 
 
 class Simulation:

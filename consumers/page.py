@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from typing import Any
 from urllib.parse import urlsplit
 
 from bson import ObjectId
@@ -18,31 +20,43 @@ SHOWN = 200  # characters of a path in a title; the details hold the whole addre
 @reacts_to(PageViewed)
 def log_page_view(event: PageViewed, delivery: Delivery) -> None:
     """Enter it in the contact's timeline, if the visitor is known by now. Safe to run twice: entered once."""
-    contact_id = _contact_id(event)
-    if contact_id is None:
-        return
-    activity.log_later(
-        delivery,
-        workspace_id=event.workspace_id,
-        contact_id=str(contact_id),
-        kind="page_viewed",
-        title=f"Viewed {(urlsplit(event.url).path or '/')[:SHOWN]}",
-        happened_at=min(event.viewed_at, delivery.accepted_at),  # the visitor's clock may be fast
-        details={"url": event.url},
-    )
+    if contact_id := _contact_id(event):
+        known = event.model_copy(update={"contact_id": str(contact_id)})
+        activity.log_later(delivery, **_entry(known, delivery))
 
 
 @reacts_to(PageViewed)
 def stamp_last_activity(event: PageViewed, delivery: Delivery) -> None:
     """Safe to run twice: the stamp only moves forward."""
     if contact_id := _contact_id(event):
-        Contact.touch([contact_id], min(event.viewed_at, delivery.accepted_at))
+        Contact.touch([contact_id], moment(event, delivery))
 
 
 @reacts_to(PageViewed)
 def check_automations(event: PageViewed, delivery: Delivery) -> None:
     """Safe to run twice, see `automations.check`."""
     automations.check(event, delivery)
+
+
+def timeline_entry(event: PageViewed, delivery: Delivery) -> activity.Entry:
+    """Of a view whose contact is known."""
+    return activity.entry(delivery, **_entry(event, delivery))
+
+
+def moment(event: PageViewed, delivery: Delivery) -> datetime:
+    """When it was viewed: the visitor's clock may be fast."""
+    return min(event.viewed_at, delivery.accepted_at)
+
+
+def _entry(event: PageViewed, delivery: Delivery) -> dict[str, Any]:
+    return {
+        "workspace_id": event.workspace_id,
+        "contact_id": event.contact_id,
+        "kind": "page_viewed",
+        "title": f"Viewed {(urlsplit(event.url).path or '/')[:SHOWN]}",
+        "happened_at": moment(event, delivery),
+        "details": {"url": event.url},
+    }
 
 
 def _contact_id(event: PageViewed) -> ObjectId | None:

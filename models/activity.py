@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 from bson import ObjectId
 from mongoengine import DateTimeField, DictField, Document, ObjectIdField, StringField
+from pymongo import UpdateOne
+from pymongo.errors import BulkWriteError
 
-from models.store import now
+from models.store import DUPLICATE_KEY, now
 
 
 class Activity(Document):
@@ -45,13 +48,45 @@ class Activity(Document):
     ) -> bool:
         """Enter it unless its source is known; returns whether it is new. Safe to run twice."""
         entry = {
+            "source": source,
             "workspace_id": workspace_id,
             "contact_id": contact_id,
             "kind": kind,
             "title": title,
             "happened_at": happened_at,
             "details": details or {},
-            "created_at": now(),
         }
-        result = cls._get_collection().update_one({"source": source}, {"$setOnInsert": entry}, upsert=True)
-        return result.upserted_id is not None
+        return cls.record_all([entry]) == 1
+
+    @classmethod
+    def record_all(cls, entries: Sequence[dict[str, Any]]) -> int:
+        """Enter those whose source is not known, with one store command; returns how many. Safe to run twice.
+
+        `entries`: the arguments of `record`.
+        """
+        moment = now()
+        writes = [
+            UpdateOne(
+                {"source": entry["source"]}, {"$setOnInsert": {"created_at": moment, **entry}}, upsert=True
+            )
+            for entry in entries
+        ]
+        try:
+            return int(cls._get_collection().bulk_write(writes, ordered=False).upserted_count)
+        except BulkWriteError as error:  # entered by somebody else at this very moment
+            if any(problem["code"] != DUPLICATE_KEY for problem in error.details["writeErrors"]):
+                raise
+            return int(error.details["nUpserted"])
+
+    @classmethod
+    def enter(cls, *, source: str, **entry: Any) -> Activity:
+        """As `record`, but returns what is stored under the source."""
+        cls.record(source=source, **entry)
+        stored: Activity = cls.objects.get(source=source)
+        return stored
+
+    @classmethod
+    def known(cls, sources: list[str]) -> Activity | None:
+        """The entry of one of these sources."""
+        found: Activity | None = cls.objects(source__in=sources).first()
+        return found

@@ -145,6 +145,25 @@ class Contact(Document):
                     raise ContactFull from None
         return cls.objects.get(**key), False
 
+    @classmethod
+    def amend(
+        cls, workspace_id: ObjectId, contact_id: ObjectId, fields: dict[str, Any], *, email: str | None = None
+    ) -> Contact | None:
+        """Overwrite fields of one contact, as `upsert` does; None when there is none of this id and e-mail.
+
+        What changed is noted in `unannounced`. Raises `ContactFull`. Safe to run twice.
+        """
+        key: dict[str, Any] = {"_id": contact_id, "workspace_id": workspace_id}
+        if email:
+            key["email"] = email.strip().lower()
+        given = {name: value for name, value in fields.items() if value is not None}
+        guarded = key | _room(given, overwrite=True)
+        found = cls._get_collection().update_one(guarded, _update(given, overwrite=True, announce=True))
+        contact: Contact | None = cls.objects(__raw__=key).first()
+        if contact and not found.matched_count:
+            raise ContactFull
+        return contact
+
     def clean(self) -> None:
         """Runs before each save."""
         size = len(bson.encode(dict(self.custom_fields)))

@@ -4,9 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
 from bson import ObjectId
-from mongoengine import DateTimeField, Document, ListField, ObjectIdField, StringField
+from mongoengine import (
+    DateTimeField,
+    DictField,
+    Document,
+    FloatField,
+    ListField,
+    NotUniqueError,
+    ObjectIdField,
+    StringField,
+)
 from pymongo import UpdateMany
 
 from models.store import now
@@ -18,6 +28,11 @@ class Deal(Document):
     title = StringField(required=True)
     stage = StringField()
     status = StringField(choices=("open", "won", "lost"), default="open")
+    amount = FloatField()
+    currency = StringField()  # ISO 4217
+    expected_close_date = DateTimeField()
+    custom_fields = DictField()
+    key = StringField()  # unique where there is one: the same request opens one deal
     assigned_to = ObjectIdField()
     last_activity_at = DateTimeField()
     created_at = DateTimeField(default=now)
@@ -26,8 +41,30 @@ class Deal(Document):
         "collection": "deals",
         "auto_create_index": False,
         "strict": False,
-        "indexes": [{"fields": ["contact_ids", "status"]}, {"fields": ["workspace_id", "status"]}],
+        "indexes": [
+            {"fields": ["contact_ids", "status"]},
+            {"fields": ["workspace_id", "status"]},
+            {"fields": ["key"], "unique": True, "partialFilterExpression": {"key": {"$exists": True}}},
+        ],
     }
+
+    @classmethod
+    def create_once(
+        cls, keys: list[str], workspace_id: ObjectId, contact_id: ObjectId, fields: dict[str, Any]
+    ) -> tuple[Deal, bool]:
+        """Open a deal unless there is one of these keys; returns it and whether it is new.
+
+        It is stored under the first key; `fields` by their stored names. Safe to run twice, and at the same
+        time.
+        """
+        known: Deal | None = cls.objects(key__in=keys).first()
+        if known:
+            return known, False
+        deal = cls(workspace_id=workspace_id, contact_ids=[contact_id], key=keys[0], **fields)
+        try:
+            return deal.save(force_insert=True), True
+        except NotUniqueError:
+            return cls.objects.get(key=keys[0]), False
 
     @classmethod
     def touch(cls, contacts: Mapping[ObjectId, datetime]) -> None:

@@ -90,6 +90,11 @@ class EventRecord(Document):
             return [stored.get(record.key, record) if record.key in taken else record for record in records]
 
     @classmethod
+    def by_keys(cls, keys: Iterable[str]) -> list[EventRecord]:
+        """The events of these keys, without what they carry."""
+        return list(cls.objects(key__in=list(keys)).only("key", "correlation_id", "accepted_at"))
+
+    @classmethod
     def mark_queued(cls, ids: Iterable[ObjectId]) -> None:
         """Their jobs are in Redis at this moment."""
         cls.objects(id__in=list(ids), status__in=[PENDING, QUEUED]).update(

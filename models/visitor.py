@@ -1,11 +1,14 @@
-"""A browser that visits a workspace's pages, and the contact behind it once it is identified."""
+"""A browser that visits a workspace's pages: who is behind it, and whether it may be tracked."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
+from typing import Any
 
 from bson import ObjectId
-from mongoengine import DateTimeField, Document, ObjectIdField, StringField
+from mongoengine import BooleanField, DateTimeField, Document, ObjectIdField, StringField
+from pymongo.errors import DuplicateKeyError
 
 from models.store import now
 
@@ -16,22 +19,80 @@ def visitor_key(workspace_id: ObjectId, visitor_id: str) -> str:
 
 
 class Visitor(Document):
+    """Stored from when it is identified or answers the question for consent."""
+
     id = StringField(primary_key=True)
-    contact_id = ObjectIdField(required=True)
+    contact_id = ObjectIdField()  # None: not identified
+    is_uncounted = BooleanField()  # true until it is published who the visitor is, then absent
+    consent = BooleanField()  # None: it was not asked, or did not answer
+    consent_at = DateTimeField()
     created_at = DateTimeField(default=now)
 
-    meta = {"collection": "visitors", "auto_create_index": False, "strict": False}
+    meta = {
+        "collection": "visitors",
+        "auto_create_index": False,
+        "strict": False,
+        "indexes": [
+            {"fields": ["contact_id"], "partialFilterExpression": {"contact_id": {"$exists": True}}},
+        ],
+    }
+
+    @property
+    def given_id(self) -> str:
+        """The visitor's id as its browser sends it."""
+        return str(self.id.partition(":")[2])
 
     @classmethod
-    def identify(cls, workspace_id: ObjectId, visitor_id: str, contact_id: ObjectId) -> None:
-        """The visitor is this contact from now on. Safe to run twice."""
-        cls._get_collection().update_one(
-            {"_id": visitor_key(workspace_id, visitor_id)},
-            {"$set": {"contact_id": contact_id}, "$setOnInsert": {"created_at": now()}},
-            upsert=True,
-        )
+    def identify(
+        cls, workspace_id: ObjectId, visitor_id: str, contact_id: ObjectId, *, needs_consent: bool = False
+    ) -> Visitor | None:
+        """The visitor is this contact from now on; None when it may not be tracked.
+
+        With `needs_consent` only one who has agreed, else whoever has not refused: a guard in the filter, so
+        that a refusal at the same moment counts. Of two identifications at the same moment one wins, and the
+        other may get None. Safe to run twice.
+        """
+        key = visitor_key(workspace_id, visitor_id)
+        consent: Any = True if needs_consent else {"$ne": False}
+        change = {
+            "$set": {"contact_id": contact_id, "is_uncounted": True},
+            "$setOnInsert": {"created_at": now()},
+        }
+        with suppress(DuplicateKeyError):  # it is this contact, has refused, or somebody was faster
+            cls._get_collection().update_one(
+                {"_id": key, "consent": consent, "contact_id": {"$ne": contact_id}},
+                change,
+                upsert=not needs_consent,
+            )
+        found: Visitor | None = cls.objects(id=key, contact_id=contact_id).first()
+        return found
+
+    def counted(self) -> None:
+        """It is published that the visitor is this contact."""
+        Visitor.objects(id=self.id, contact_id=self.contact_id).update_one(unset__is_uncounted=True)
+
+    @classmethod
+    def decide(cls, workspace_id: ObjectId, visitor_id: str, agrees: bool) -> None:
+        """Keep the visitor's answer. One who refuses is nobody's visitor any more. Safe to run twice."""
+        change: dict[str, Any] = {
+            "$set": {"consent": agrees, "consent_at": now()},
+            "$setOnInsert": {"created_at": now()},
+        }
+        if not agrees:
+            change["$unset"] = {"contact_id": "", "is_uncounted": ""}
+        mine = {"_id": visitor_key(workspace_id, visitor_id)}
+        try:
+            cls._get_collection().update_one(mine, change, upsert=True)
+        except DuplicateKeyError:  # it was stored at this very moment
+            cls._get_collection().update_one(mine, change)
+
+    @classmethod
+    def known(cls, keys: Iterable[str]) -> dict[str, Visitor]:
+        """Those of the visitors that are stored, by `visitor_key`. One query."""
+        return {visitor.id: visitor for visitor in cls.objects(id__in=list(keys))}
 
     @classmethod
     def contacts_of(cls, keys: Iterable[str]) -> dict[str, ObjectId]:
         """The contacts of those visitors that are identified, by `visitor_key`. One query."""
-        return {visitor.id: visitor.contact_id for visitor in cls.objects(id__in=list(keys))}
+        found = cls.objects(id__in=list(keys), contact_id__exists=True).scalar("id", "contact_id")
+        return dict(found)

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 from bson import ObjectId
 from mongoengine import DateTimeField, DictField, Document, ObjectIdField, StringField
 from pymongo import UpdateOne
 from pymongo.errors import BulkWriteError
 
-from models.store import now
+from models.store import DUPLICATE_KEY, now
 
-DUPLICATE_KEY = 11000  # MongoDB's error code
 ID_BYTES = 12  # of an ObjectId
 PAGE_VIEW = "page_view"
 
@@ -46,7 +45,7 @@ class VisitorEvent(Document):
         "auto_create_index": False,
         "strict": False,
         "indexes": [
-            ["workspace_id", "visitor_id", "contact_id"],  # in full what `link_visitor` asks for
+            ["workspace_id", "visitor_id", "contact_id", "_id"],  # for `link_visitor` and `views_of`
             {
                 "fields": ["contact_id", "-happened_at"],
                 "partialFilterExpression": {"contact_id": {"$exists": True}},
@@ -67,8 +66,8 @@ class VisitorEvent(Document):
         return ObjectId(hashlib.sha256(text.encode()).digest()[:ID_BYTES])
 
     @classmethod
-    def store(cls, events: Sequence[VisitorEvent]) -> None:
-        """Insert with one command those that are not stored yet. Safe to run twice."""
+    def store(cls, events: Sequence[VisitorEvent]) -> bool:
+        """Insert with one command those that are not stored yet; whether some were. Safe to run twice."""
         for event in events:
             event.clean()
         try:
@@ -76,13 +75,16 @@ class VisitorEvent(Document):
         except BulkWriteError as error:
             if any(problem["code"] != DUPLICATE_KEY for problem in error.details["writeErrors"]):
                 raise
+            return True
+        return False
 
     @classmethod
-    def set_contacts(cls, contacts: Mapping[ObjectId, ObjectId]) -> None:
-        """Give events, by id, their contact unless they have one, with one command. Safe to run twice."""
+    def set_contacts(cls, events: Iterable[VisitorEvent]) -> None:
+        """Store the contacts of events whose stored copies have none, with one command. Safe to run twice."""
         updates = [
-            UpdateOne({"_id": event_id, "contact_id": None}, {"$set": {"contact_id": contact_id}})
-            for event_id, contact_id in contacts.items()
+            UpdateOne({"_id": event.id, "contact_id": None}, {"$set": {"contact_id": event.contact_id}})
+            for event in events
+            if event.contact_id
         ]
         if updates:
             cls._get_collection().bulk_write(updates, ordered=False)
@@ -92,6 +94,24 @@ class VisitorEvent(Document):
         """Give all events of a visitor their contact unless they have one; returns how many had none."""
         events = cls.objects(workspace_id=workspace_id, visitor_id=visitor_id, contact_id=None)
         return int(events.update(set__contact_id=contact_id))
+
+    @classmethod
+    def views_of(
+        cls,
+        workspace_id: ObjectId,
+        visitor_id: str,
+        contact_id: ObjectId,
+        *,
+        limit: int,
+        after: ObjectId | None = None,
+    ) -> list[VisitorEvent]:
+        """Page views of a visitor as a contact, in the order of their ids, those after one of them."""
+        found = cls.objects(
+            workspace_id=workspace_id, visitor_id=visitor_id, contact_id=contact_id, event_type=PAGE_VIEW
+        )
+        if after:
+            found = found.filter(id__gt=after)
+        return list(found.order_by("id").limit(limit))
 
     @classmethod
     def contact_of(cls, event_id: ObjectId) -> ObjectId | None:

@@ -60,6 +60,7 @@ class Workspace(Document):
     name = StringField(required=True)
     members = EmbeddedDocumentListField(Member)
     allowed_origins = ListField(StringField())  # like https://www.acme.test or http://localhost:*
+    needs_consent = BooleanField(default=False)  # true: only visitors who agreed are tracked
     welcome_email = EmbeddedDocumentField(WelcomeEmail)
     owner_turn = IntField(default=0)  # counts the owners given out; its remainder picks the next
 

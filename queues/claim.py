@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
+import itertools
 import zlib
 from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal
 from uuid import uuid4
 
 import structlog
 from redis import Redis
-from rq.executions import WORKER_EXECUTIONS_KEY_TEMPLATE, Execution
-from rq.utils import utcformat
+from rq.executions import Execution
 
 import config
-from queues import keys
+from queues import times
 from queues.job import Job
 from queues.names import BY_PRIORITY, QUEUES
 from queues.scripts import Call, run
@@ -27,81 +27,111 @@ LOCK = 60  # seconds without a heartbeat after which a running job counts as sta
 STALLED = "stalled: its worker died twice while it ran. It is not tried again until you requeue it."
 _STALLED_RESULT = b64encode(zlib.compress(STALLED.encode())).decode()  # as RQ stores a result's text
 
+Rest = Literal["", "rest", "suspect"]  # what claim.lua is told of a worker's state
 
-@dataclass(frozen=True)
+
+class ExecutionIds:
+    """Fresh ids for a worker's executions: each begins with what tells whose it is.
+
+    Who knows them before a claim can tell, afterwards, claims whose answer was lost.
+    """
+
+    def __init__(self) -> None:
+        self.prefix = uuid4().hex[:20]
+        self._numbers = itertools.count(16**11)
+
+    def take(self, number: int) -> list[str]:
+        return [f"{self.prefix}{next(self._numbers):x}" for _ in range(number)]
+
+
+@dataclass(eq=False, slots=True)
 class Claimed:
     """A job that is ours to run, already marked as started."""
 
     job: Job
     execution: Execution
+    is_shown: bool = False  # whether a heartbeat has written the record of its execution
+    is_suspect: bool = False  # whether its worker died with it before: nothing runs beside it
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Claim:
     claimed: list[Claimed]
     due_at: float | None  # Unix time of the next retry, stall or allowed start; None: nothing is known
-    limited: list[str]  # queues to leave alone until then: limited, paused or suspended
     quarantined: list[str]  # ids of jobs that stalled a second time and are dead letters now
+    is_suspect_waiting: bool  # for a worker that runs nothing
 
 
-def claim(connection: Redis, worker_name: str, slots: int, now: datetime) -> Claim:
+def claim(
+    connection: Redis, worker_name: str, slots: int, now: datetime, ids: ExecutionIds | None = None
+) -> Claim:
     """Take up to `slots` jobs in order of priority; with none free it only brings back what is due."""
-    executions = new_executions(slots)
+    executions = (ids or ExecutionIds()).take(slots)
     return answer(connection, worker_name, run(connection, call(worker_name, executions, now))[0])
 
 
-def new_executions(slots: int) -> list[str]:
-    """Fresh ids, one per free slot: whoever knows them beforehand can tell claims whose answer was lost."""
-    return [uuid4().hex for _ in range(slots)]
+def call(
+    worker_name: str,
+    executions: Sequence[str],
+    now: datetime,
+    *,
+    is_look: bool = True,
+    rest: Rest = "rest",
+) -> Call:
+    """The script call for as many jobs as there are executions, to be sent alone or along with another.
 
-
-def call(worker_name: str, executions: Sequence[str], now: datetime) -> Call:
-    """The script call for as many jobs as there are executions, to be sent alone or along with another."""
+    A look also brings back what is due or stalled, and tells when the next thing is due. `rest`: whether
+    a suspect may be taken, since nothing runs here, or even goes first.
+    """
     return Call(
         "claim",
-        keys=[
-            keys.DOORBELL,
-            WORKER_EXECUTIONS_KEY_TEMPLATE.format(worker_name),
-            keys.SUSPENDED,
-            keys.PAUSED,
-            *(key for name in BY_PRIORITY for key in keys.of_queue(name)),
-        ],
-        args=[
+        keys=(),
+        args=(
             now.timestamp(),
-            utcformat(now),
+            times.text(now),
             worker_name,
             LOCK,
-            _STALLED_RESULT,
-            *(limit for name in BY_PRIORITY for limit in _limits(name)),
+            _queues(),
+            _STALLED_RESULT if is_look else "",
+            rest,
             *executions,
-        ],
+        ),
     )
 
 
-def _limits(name: str) -> tuple[str, float, int]:
-    per_second = QUEUES[name].max_per_second
-    if per_second is None:
-        per_second = config.settings().queue_max_jobs_per_second
-    return name, per_second, QUEUES[name].max_running
+def _queues() -> str:
+    """Each queue with its limits, as the script takes them."""
+    default = config.settings().queue_max_jobs_per_second
+    return "".join(
+        [f"{name} {_per_second(name, default)} {QUEUES[name].max_running};" for name in BY_PRIORITY]
+    )
+
+
+def _per_second(name: str, default: float) -> float:
+    own = QUEUES[name].max_per_second
+    return default if own is None else own
 
 
 def answer(connection: Redis, worker_name: str, reply: list[Any]) -> Claim:
     """What the script's reply means."""
-    due_at, limited, quarantined, *jobs = reply
+    due_at, quarantined, suspect_waits, *jobs = reply
     return Claim(
         claimed=[found for job in jobs if (found := _claimed(connection, worker_name, *job))],
         due_at=float(due_at) if due_at else None,
-        limited=[BY_PRIORITY[int(index) - 1] for index in limited],
         quarantined=[job_id.decode() for job_id in quarantined],
+        is_suspect_waiting=bool(suspect_waits),
     )
 
 
 def _claimed(
-    connection: Redis, worker_name: str, _queue: int, job_id: bytes, execution_id: bytes, fields: list[Any]
+    connection: Redis, worker_name: str, execution_id: bytes, job_id: bytes, fields: list[Any]
 ) -> Claimed | None:
     job = Job(job_id.decode(), connection=connection)
+    stored = dict(zip(fields[::2], fields[1::2], strict=True))
     try:
-        job.restore(dict(zip(fields[::2], fields[1::2], strict=True)))
+        job.restore(stored)
+        if job.origin not in QUEUES:
+            raise ValueError(f"its queue {job.origin!r} is unknown")
     except Exception:
         log.exception(
             "❌ job cannot be read; it is quarantined when its lock has lapsed twice", job_id=job.id
@@ -111,4 +141,4 @@ def _claimed(
     execution._job = job
     job.started_at = job.last_heartbeat = datetime.now(UTC)
     job.worker_name = worker_name
-    return Claimed(job, execution)
+    return Claimed(job, execution, is_suspect=b"stalls" in stored)

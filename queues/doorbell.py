@@ -16,6 +16,7 @@ from queues.connection import for_blocking
 
 INTERRUPT_PAUSE = 0.01  # seconds between two tries to end a wait that is just beginning
 PATIENCE = 1.0  # seconds after which a wait that cannot be ended by Redis is cut off
+SHORTEST = 0.002  # seconds of one wait: Redis 6.2 takes less than a millisecond for "as long as it takes"
 LONGEST = 30.0  # seconds of one wait; a dead connection is noticed 5 s after it
 
 
@@ -37,7 +38,7 @@ class Doorbell:
         """Return when the bell rings, or (False) the time is over."""
         self._is_waiting = True  # before the look at _is_interrupted: so interrupt() cannot miss a wait
         try:
-            return not self._is_interrupted and self._block(min(seconds, LONGEST))
+            return not self._is_interrupted and self._block(min(max(seconds, SHORTEST), LONGEST))
         finally:
             self._is_waiting = False
 

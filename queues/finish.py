@@ -1,28 +1,30 @@
-"""Finish a job that succeeded: one script call, sent along with the next claim."""
+"""The end of a run, one script call: `succeeded` or `failed`. It is sent along with the next claim."""
 
 from __future__ import annotations
 
+import json
+import zlib
+from base64 import b64encode
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
-from rq.defaults import DEFAULT_RESULT_TTL
-from rq.executions import WORKER_EXECUTIONS_KEY_TEMPLATE, Execution
-from rq.job import Job as RqJob
-from rq.job import Retry
-from rq.registry import FinishedJobRegistry, StartedJobRegistry
+from rq.defaults import DEFAULT_FAILURE_TTL, DEFAULT_RESULT_TTL, UNSERIALIZABLE_RETURN_VALUE_PAYLOAD
 from rq.results import Result
-from rq.utils import utcformat
 
+from queues import times
+from queues.claim import Claimed
+from queues.job import Job
 from queues.scripts import Call
 
-FINISHED, NOT_OURS = 1, 0
+NOT_OURS = 0
 
 
-def is_plain(job: RqJob, return_value: Any) -> bool:
+def is_plain(job: Job) -> bool:
     """Whether nothing but its result is to be recorded; all else takes RQ's own way."""
     return not (
-        isinstance(return_value, Retry)
-        or job._success_callback_name
+        job._success_callback_name
+        or job._failure_callback_name
+        or job._stopped_callback_name
         or job.webhooks
         or job.repeats_left
         or job.group_id
@@ -30,43 +32,75 @@ def is_plain(job: RqJob, return_value: Any) -> bool:
     )
 
 
-def call(worker_key: str, job: RqJob, execution: Execution, started_at: datetime, ended_at: datetime) -> Call:
-    """The script call for a job that has its result; replies FINISHED or NOT_OURS.
+def succeeded(claimed: Claimed, return_value: Any, ended_at: datetime) -> Call:
+    """The script call for a job that has its result; replies NOT_OURS when its lock had lapsed.
 
-    Safe to repeat: an execution is finished once.
+    Safe to repeat: an execution ends once. The same holds for `failed`.
     """
-    keep = job.get_result_ttl(DEFAULT_RESULT_TTL)
+    keep = claimed.job.get_result_ttl(DEFAULT_RESULT_TTL)
+    result = _result(claimed, Result.Type.SUCCESSFUL, ended_at)
+    if return_value is not None:
+        result += ["return_value", b64encode(_encoded(return_value)).decode()]
+    return Call("finish", (), [*_run(claimed, ended_at), keep, _lapse(ended_at, keep), *result])
+
+
+def failed(
+    claimed: Claimed,
+    outcome: Literal["failed", "stopped"],
+    error: str,
+    ended_at: datetime,
+) -> Call:
+    """The script call for a job that becomes a dead letter, with all its retries again."""
+    job = claimed.job
+    keep = DEFAULT_FAILURE_TTL if job.failure_ttl is None else job.failure_ttl
+    result = _result(claimed, Result.Type.FAILED, ended_at)
+    result += ["exc_string", b64encode(zlib.compress(error.encode())).decode()]
+    retries = len(job.retry_intervals or ())
     return Call(
-        "finish",
-        keys=[
-            StartedJobRegistry.key_template.format(job.origin),
-            FinishedJobRegistry.key_template.format(job.origin),
-            worker_key,
-            WORKER_EXECUTIONS_KEY_TEMPLATE.format(execution.worker_name),
-        ],
-        args=[
-            job.id,
-            execution.id,
-            utcformat(started_at),
-            utcformat(ended_at),
-            (ended_at - started_at).total_seconds(),
-            keep,
-            int(ended_at.timestamp()) + keep if keep >= 0 else "+inf",
-            *_result_fields(job, execution, ended_at),
-        ],
+        "fail", (), [*_run(claimed, ended_at), outcome, _lapse(ended_at, keep), keep, retries, *result]
     )
 
 
-def _result_fields(job: RqJob, execution: Execution, ended_at: datetime) -> list[Any]:
-    result = Result(
+def to_be_retried(claimed: Claimed, due: float, ended_at: datetime) -> Call:
+    """The script call for a job that is tried again, at the Unix time `due`; 0 is at once."""
+    job = claimed.job
+    error = zlib.compress((job._exc_info or "").encode())
+    return Call(
+        "fail", (), [*_run(claimed, ended_at), "retry", f"{due:.3f}", 0, job.retries_left, "exc_info", error]
+    )
+
+
+def _run(claimed: Claimed, ended_at: datetime) -> list[Any]:
+    job, execution = claimed.job, claimed.execution
+    started_at = job.started_at or ended_at
+    return [
         job.id,
-        Result.Type.SUCCESSFUL,
-        job.connection,
-        return_value=job._result,
-        worker_name=execution.worker_name,
-        serializer=job.serializer,
-        execution_id=execution.id,
-        execution_started_at=execution.created_at,
-        execution_ended_at=ended_at,
-    )
-    return [part for pair in result.serialize().items() for part in pair]
+        execution.id,
+        job.origin,
+        execution.worker_name,
+        "1" if claimed.is_shown else "",
+        times.text(started_at),
+        times.text(ended_at),
+        (ended_at - started_at).total_seconds(),
+    ]
+
+
+def _result(claimed: Claimed, kind: Result.Type, ended_at: datetime) -> list[Any]:
+    """The entry as `Result.serialize` makes it, without the latter's cost."""
+    execution = claimed.execution
+    return [
+        *("type", kind.value, "worker_name", execution.worker_name, "execution_id", execution.id),
+        *("execution_started_at", execution.created_at.timestamp()),
+        *("execution_ended_at", ended_at.timestamp()),
+    ]
+
+
+def _encoded(return_value: Any) -> bytes:
+    try:
+        return json.dumps(return_value).encode()
+    except (TypeError, ValueError, RecursionError):  # as RQ does: the job is done, whatever its result is
+        return json.dumps(UNSERIALIZABLE_RETURN_VALUE_PAYLOAD).encode()
+
+
+def _lapse(ended_at: datetime, keep: int) -> int | str:
+    return int(ended_at.timestamp()) + keep if keep >= 0 else "+inf"

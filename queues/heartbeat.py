@@ -1,25 +1,20 @@
-"""Show that running jobs live: renew their locks, all with one script call."""
+"""Show that running jobs live: renew their locks, and make them known to RQ's tools. One script call."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from rq.executions import Execution
-from rq.job import Job as RqJob
-from rq.registry import StartedJobRegistry
-from rq.utils import utcformat
-
-from queues import clock
-from queues.claim import LOCK
+from queues import clock, times
+from queues.claim import LOCK, Claimed
 from queues.scripts import Call
 
 
-def call(running: Iterable[tuple[RqJob, Execution]]) -> Call:
+def call(worker_name: str, running: Iterable[Claimed]) -> Call:
     """The script call; replies per job 1, or 0 when its lock had lapsed and it is not ours any more."""
-    jobs = [
-        argument
-        for job, execution in running
-        for argument in (job.id, execution.id, StartedJobRegistry.key_template.format(job.origin))
-    ]
+    jobs: list[object] = []
+    for each in running:
+        each.is_shown = True  # before it is: a job that ends meanwhile leaves nothing behind
+        execution = each.execution
+        jobs += [each.job.id, execution.id, each.job.origin, execution.created_at.timestamp()]
     moment = clock.moment()
-    return Call("heartbeat", keys=[], args=[moment.timestamp(), utcformat(moment), LOCK, *jobs])
+    return Call("heartbeat", (), [moment.timestamp(), times.text(moment), LOCK, worker_name, *jobs])

@@ -19,12 +19,14 @@ from rq.registry import ScheduledJobRegistry
 from rq.serializers import JSONSerializer
 from rq.utils import now, utcformat
 
-from queues import clock, keys, scripts
+from queues import clock, keys, scripts, times
 from queues.progress import Reporter
 
 log = structlog.get_logger()
 
 JITTER = (0.8, 1.2)  # so that jobs that failed together do not come back together
+MOMENTS = (b"created_at", b"enqueued_at", b"started_at", b"ended_at", b"last_heartbeat")
+NO_MOMENTS = dict.fromkeys(MOMENTS, b"")
 LOGGED_META = ("event_id", "correlation_id", "workspace_id")
 
 
@@ -38,28 +40,45 @@ class Job(RqJob):
     reporter: Reporter | None = None
 
     def __init__(self, id: str | None = None, connection: Redis | None = None, serializer: Any = None):  # noqa: ARG002
-        # Whatever the caller asks for: a pickle is never written or read.
-        super().__init__(id, connection, serializer=JSONSerializer)
+        super().__init__(id, connection)
+        # Whatever the caller asks for: a pickle is never written or read. Set here, since RQ looks at a
+        # serializer that it is given for longer than at all the rest.
+        self.serializer = JSONSerializer
+
+    def restore(self, raw_data: dict[bytes, bytes]) -> None:
+        """As RQ does, with its times read ten times faster."""
+        moments = {name: raw_data.get(name) for name in MOMENTS}
+        super().restore({**raw_data, **NO_MOMENTS})
+        for name, written in moments.items():
+            if written:
+                setattr(self, name.decode(), times.parsed(written))
 
     def perform(self) -> Any:
         meta = {name: self.meta[name] for name in LOGGED_META if name in self.meta}
         started = time.perf_counter()
-        with structlog.contextvars.bound_contextvars(job_id=self.id, queue=self.origin, **meta):
+        tokens = structlog.contextvars.bind_contextvars(job_id=self.id, queue=self.origin, **meta)
+        try:
             log.info("▶️  job started", job=self.func_name)
             self.reporter = Reporter(self.connection, self.key)
-            try:
-                result = super().perform()
-            except Exception as error:
-                if getattr(error, "permanent", False):
-                    self.retries_left = 0
-                self.retry_after = _seconds(getattr(error, "retry_after", None))
-                self._exc_info = "".join(traceback.format_exception(error))  # kept with a retry
-                log.error("❌ job failed", job=self.func_name, error=_name(error), ms=_ms_since(started))
-                raise
-            finally:
-                self.reporter.flush()
+            result = self._performed(started)
             log.info("✅ job done", job=self.func_name, ms=_ms_since(started))
             return result
+        finally:
+            structlog.contextvars.reset_contextvars(**tokens)
+
+    def _performed(self, started: float) -> Any:
+        try:
+            return super().perform()
+        except Exception as error:
+            if getattr(error, "permanent", False):
+                self.retries_left = 0
+            self.retry_after = _seconds(getattr(error, "retry_after", None))
+            self._exc_info = "".join(traceback.format_exception(error))  # kept with a retry
+            log.error("❌ job failed", job=self.func_name, error=_name(error), ms=_ms_since(started))
+            raise
+        finally:
+            if self.reporter:
+                self.reporter.flush()
 
     def progress(self, done: float, total: float | None = None, note: str = "") -> None:
         """Tell how far the job is; written at most once a second, the last value at its end."""
@@ -74,13 +93,15 @@ class Job(RqJob):
 
     def retry(self, queue: Queue, pipeline: Any) -> None:
         """As RQ does, but due to the millisecond: RQ drops the fraction of the second."""
-        interval = self.get_retry_interval()
+        due = self.retry_due()
         super().retry(queue, pipeline)
-        if interval:
-            seconds = max(interval * random.uniform(*JITTER), self.retry_after)
-            pipeline.zadd(
-                ScheduledJobRegistry.key_template.format(self.origin), {self.id: clock.now() + seconds}
-            )
+        if due:
+            pipeline.zadd(ScheduledJobRegistry.key_template.format(self.origin), {self.id: due})
+
+    def retry_due(self) -> float:
+        """The Unix time of the next try, by Redis' clock; 0 is at once."""
+        interval = self.get_retry_interval()
+        return clock.now() + max(interval * random.uniform(*JITTER), self.retry_after) if interval else 0.0
 
     def _handle_success(self, result_ttl: int, pipeline: Any, *args: Any, **kwargs: Any) -> None:
         super()._handle_success(result_ttl, pipeline, *args, **kwargs)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from rq.queue import Queue
-from rq.registry import FailedJobRegistry, ScheduledJobRegistry, StartedJobRegistry
 from rq.suspension import WORKERS_SUSPENDED
 
 DOORBELL = "clianta:doorbell"  # list: idle workers wait on it
 CRON_BELL = "clianta:cron-bell"  # list: one of the idle schedulers is woken by it
-RATE_PREFIX = "clianta:rate:"  # string per queue: when its next start is due
+LANES = "clianta:lanes"  # hash: queue name -> jobs that wait in its lanes (see lua/lanes.lua)
 PAUSED = "clianta:paused"  # hash: queue name -> who paused it, when and why
 LAST_TRIM = "clianta:trimmed"  # string: lapses when the next trim is due
 ALL_QUEUES: str = Queue.redis_queues_keys  # RQ's set of all queue keys
@@ -18,13 +17,3 @@ SUSPENDED: str = WORKERS_SUSPENDED
 def queue_key(name: str) -> str:
     """RQ's list of waiting job ids."""
     return f"{Queue.redis_queue_namespace_prefix}{name}"
-
-
-def of_queue(name: str) -> list[str]:
-    """Waiting list, scheduled, running, failed, rate: the order that claim.lua expects."""
-    registries = (ScheduledJobRegistry, StartedJobRegistry, FailedJobRegistry)
-    return [
-        queue_key(name),
-        *(registry.key_template.format(name) for registry in registries),
-        f"{RATE_PREFIX}{name}",
-    ]

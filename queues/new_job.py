@@ -12,9 +12,10 @@ from urllib.parse import urlsplit
 
 from rq.job import JobStatus, validate_job_id
 from rq.serializers import JSONSerializer
-from rq.utils import now, utcformat
+from rq.utils import now
 
 import config
+from queues import times
 from queues.connection import redis
 from queues.job import Job
 from queues.names import INTEGRATIONS, options
@@ -35,6 +36,11 @@ class NewJob:
     at_front: bool = False  # before all that wait on its queue
     webhook: str | None = None  # URL to tell when the job has finished or is a dead letter
 
+    @property
+    def lane(self) -> str:
+        """Among whose jobs it waits when its queue is long: its workspace's (see lua/lanes.lua)."""
+        return str(self.meta.get("workspace_id", ""))
+
 
 class InvalidWebhook(ValueError):
     """A job's webhook can never be delivered."""
@@ -50,7 +56,7 @@ def arguments(
     after: NewJob | None = None,
     even_if_that_fails: bool = False,
 ) -> list[Any]:
-    """A job as the scripts take it: id, queue, place, number of fields and values, then these.
+    """A job as the scripts take it: id, queue, place, lane, number of fields and values, then these.
 
     `place` is "back", "front" or a Unix time. Raises `UnknownQueue`, `InvalidWebhook`, ValueError for a bad
     id, TypeError for arguments that are not JSON.
@@ -64,12 +70,14 @@ def arguments(
     if job.webhook:
         fields["webhook"] = _webhook_plan(job, job.webhook)
     flat = [part for pair in fields.items() for part in pair]
-    return [job.id, job.queue, place or ("front" if job.at_front else "back"), len(flat), *flat]
+    return [job.id, job.queue, place or ("front" if job.at_front else "back"), job.lane, len(flat), *flat]
 
 
 def _hash(job: NewJob, status: JobStatus) -> dict[str, Any]:
-    moment = utcformat(now())
-    fields = _common(job.queue, config.settings()) | {
+    moment = times.text(now())
+    settings = config.settings()
+    keep = settings.completed_jobs_keep_hours * 3_600, settings.failed_jobs_keep_days * 86_400
+    fields = _common(job.queue, *keep) | {
         "created_at": moment,
         "data": zlib.compress(JSONSerializer.dumps((job.func, None, (), job.kwargs))),
         "description": job.description or job.func,
@@ -79,13 +87,15 @@ def _hash(job: NewJob, status: JobStatus) -> dict[str, Any]:
         fields["enqueued_at"] = moment
     if job.meta:
         fields["meta"] = JSONSerializer.dumps(job.meta)
+        if job.lane:
+            fields["lane"] = job.lane
     if job.at_front:
         fields["enqueue_at_front"] = 1
     return fields
 
 
 @cache
-def _common(queue_name: str, settings: config.Settings) -> dict[str, Any]:
+def _common(queue_name: str, result_ttl: int, failure_ttl: int) -> dict[str, Any]:
     """What the hashes of a queue's jobs have in common, as RQ writes it; made once: it takes longest."""
     queue = options(queue_name)
     record = Job.create(
@@ -93,8 +103,8 @@ def _common(queue_name: str, settings: config.Settings) -> dict[str, Any]:
         connection=redis(),
         origin=queue.name,
         timeout=queue.timeout,
-        result_ttl=settings.completed_jobs_keep_hours * 3_600,
-        failure_ttl=settings.failed_jobs_keep_days * 86_400,
+        result_ttl=result_ttl,
+        failure_ttl=failure_ttl,
     )
     record.retries_left = len(queue.retry_waits)
     record.retry_intervals = list(queue.retry_waits)

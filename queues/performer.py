@@ -11,29 +11,30 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeGuard
 
 import structlog
-from redis import Redis, RedisError
+from redis import Redis
 from rq.command import parse_payload
 from rq.exceptions import AbandonedJobError, NoSuchJobError
 from rq.executions import Execution
 from rq.job import Job as RqJob
+from rq.job import Retry
 from rq.queue import Queue
 from rq.serializers import JSONSerializer
 from rq.worker.base import BaseWorker
 
-from queues import claim, clock, finish, heartbeat, timeouts
+from queues import claim, finish, heartbeat, timeouts
+from queues.claim import Claimed
 from queues.doorbell import Doorbell
+from queues.exchange import Exchange
 from queues.job import Job
 from queues.names import BY_PRIORITY
-from queues.scripts import Call, run
+from queues.scripts import Call
 from queues.slots import Slots
 
 log = structlog.get_logger()
 
-RECONNECT = 1.0  # seconds between two tries to reach an absent Redis
-SOON = 0.05  # seconds; the main thread need not be woken for less
 WORKER_TTL = 90  # seconds after which a silent worker counts as dead
 
 
@@ -54,33 +55,13 @@ class Performer(BaseWorker):
             log_job_description=False,
         )
         self.limits = (0, 0)  # jobs, and megabytes, after which this process ends; 0 = never
+        self._by_name = {queue.name: queue for queue in self.queues}
         self._slots = Slots(concurrency)
         self._doorbell = Doorbell(connection)
-        self._stopping = threading.Event()
-        self._next = threading.local()  # .claimed: what the finish of a thread's job brought along
+        self._exchange = Exchange(connection, self.name, self._slots)
+        self._mine = threading.local()  # .claimed: the thread's job
         self._stopped: set[str] = set()  # ids of jobs that somebody asked to stop
         self._failing = threading.Lock()
-        self._may_have_unknown = False  # whether a claim's answer was lost
-        self._wakes_at = 0.0  # Redis' time at which the main thread looks again
-
-    def _claim(self, slots: int, *before: Call) -> tuple[list[Any], claim.Claim]:
-        """Claim for that many slots, in one round trip with the calls before it; returns their replies, too.
-
-        When the answer is lost, Redis may have claimed jobs that we know nothing of: they are handed back.
-        """
-        executions = claim.new_executions(slots)
-        with self._slots.expecting(executions):
-            try:
-                *replies, reply = run(
-                    self.connection, *before, claim.call(self.name, executions, clock.moment())
-                )
-            except RedisError:
-                self._may_have_unknown = True
-                raise
-            result = claim.answer(self.connection, self.name, reply)
-            for claimed in result.claimed:
-                self._slots.take(claimed)
-        return replies, result
 
     def _is_worn_out(self) -> bool:
         """Whether this process has run or grown enough; its supervisor starts a fresh one."""
@@ -96,83 +77,81 @@ class Performer(BaseWorker):
                 job = Job.fetch(job_id, connection=self.connection)
                 self.handle_exception(job, AbandonedJobError, AbandonedJobError(claim.STALLED), None)
 
-    def _run_until_nothing_is_left(self, claimed: claim.Claimed | None) -> None:
+    def _run_until_nothing_is_left(self, claimed: Claimed | None) -> None:
         while claimed:
-            self._next.claimed = None
-            try:
-                self._run(claimed)
-            finally:
-                self._slots.end(claimed)
-            claimed = self._next.claimed
+            self._run(claimed)
+            if self._is_worn_out():
+                self._exchange.is_closed.set()
+            following = self._exchange.next()
+            self._slots.end(claimed, is_last=following is None)
+            claimed = following
 
-    def _run(self, claimed: claim.Claimed) -> None:
-        job = claimed.job
-        queue = Queue(job.origin, connection=self.connection, job_class=Job, serializer=JSONSerializer)
+    def _run(self, claimed: Claimed) -> None:
+        self._mine.claimed = claimed
+        started = time.monotonic()
         try:
-            self.perform_job(job, queue, claimed.execution)
+            self.perform_job(claimed.job, self._by_name[claimed.job.origin], claimed.execution)
         except Exception:
-            log.exception("❌ job could not be finished", job_id=job.id)
+            log.exception("❌ job could not be finished", job_id=claimed.job.id)
         finally:
             timeouts.WATCHDOG.forget_thread()
+            self._exchange.pace.note(time.monotonic() - started)
 
     def prepare_job_execution(self, job: RqJob, remove_from_intermediate_queue: bool = False) -> None:
         """Nothing is left to prepare: the claim has marked the job as started."""
 
     def _finalize_success(self, job: RqJob, queue: Queue, execution: Execution, return_value: Any) -> None:
-        """Finish and claim the next in one round trip; what is not plain takes RQ's own way."""
-        job._result = return_value
-        if finish.is_plain(job, return_value):
-            self._finish(job, execution)
+        """Record the result; what is not plain takes RQ's own way."""
+        if self._is_plain(job) and not isinstance(return_value, Retry):
+            job.ended_at = datetime.now(UTC)
+            self._exchange.end(finish.succeeded(self._mine.claimed, return_value, job.ended_at))
         else:
             super()._finalize_success(job, queue, execution, return_value)
 
-    def _finish(self, job: RqJob, execution: Execution) -> None:
-        ended_at = datetime.now(UTC)
-        call = finish.call(self.key, job, execution, job.started_at or ended_at, ended_at)
-        if self._stopping.is_set() or self._is_worn_out():
-            outcome = self._with_patience(call)
-        else:
-            try:
-                (outcome,), result = self._claim(1, call)
-                self._go_on_with(result)
-            except RedisError:
-                outcome = self._with_patience(call)  # safe: a job is finished once
-        if outcome == finish.NOT_OURS:
-            log.warning("⚠️  job was finished before, or taken by another worker", job_id=job.id)
-
-    def _go_on_with(self, result: claim.Claim) -> None:
-        """What came along with a finish: the thread's next job, and news for the main thread."""
-        self._next.claimed = result.claimed[0] if result.claimed else None
-        self._report_quarantined(result.quarantined)
-        if result.due_at and result.due_at < self._wakes_at - SOON:
-            self._doorbell.ring()  # something is due before the main thread would look
-
-    def _with_patience(self, call: Call) -> Any:
-        """The reply; with Redis away it tries again until the job's lock has lapsed anyway."""
-        deadline = time.monotonic() + claim.LOCK
-        while True:
-            try:
-                return run(self.connection, call)[0]
-            except RedisError:
-                if time.monotonic() > deadline:
-                    raise
-                time.sleep(RECONNECT)  # a job's thread; a stop waits for it, up to its grace
-
     def _finalize_failure(self, job: RqJob, queue: Queue, execution: Execution, exc_info: Any) -> None:
         """As RQ does, if the job is still ours: renewing its lock tells, and keeps it so meanwhile."""
-        still_ours = self._with_patience(heartbeat.call([(job, execution)]))
+        still_ours = self._exchange.ask(heartbeat.call(self.name, [self._mine.claimed]))
         if not still_ours[0]:
             log.warning("⚠️  failed job was taken by another worker meanwhile", job_id=job.id)
             return
         super()._finalize_failure(job, queue, execution, exc_info)
 
+    def handle_execution_ended(self, job: RqJob, queue: Queue, heartbeat_ttl: int) -> None:
+        """As RQ does, without another sign of life: the lock was renewed just now, or the run is over."""
+        if self._is_plain(job):
+            job.ended_at = datetime.now(UTC)
+        else:
+            super().handle_execution_ended(job, queue, heartbeat_ttl)
+
     def handle_job_failure(self, job: RqJob, *args: Any, **kwargs: Any) -> None:
-        """As RQ does; then wake a worker, since the job may be due again in a second."""
+        """Park the job for its next try, or lay it with the dead letters."""
+        if self._is_plain(job):
+            self._exchange.end(self._failure(job, kwargs["exc_string"]))
+            return
         with self._failing:  # RQ has one place for the id of a stopped job
-            self._stopped_job_id = job.id if job.id in self._stopped else None
-            self._stopped.discard(job.id)
+            self._stopped_job_id = job.id if self._was_stopped(job) else None
             super().handle_job_failure(job, *args, **kwargs)
-        self._doorbell.ring()
+        self._doorbell.ring()  # it may be due again in a second
+
+    def _failure(self, job: Job, error: str) -> Call:
+        claimed, ended_at = self._mine.claimed, job.ended_at or datetime.now(UTC)
+        if self._was_stopped(job):
+            return finish.failed(claimed, "stopped", error, ended_at)
+        if not job.should_retry:
+            return finish.failed(claimed, "failed", error, ended_at)
+        due = job.retry_due()
+        job.retries_left = (job.retries_left or 0) - 1
+        return finish.to_be_retried(claimed, due, ended_at)
+
+    def _was_stopped(self, job: RqJob) -> bool:
+        """Whether somebody asked to stop it; asked once."""
+        was_stopped = job.id in self._stopped
+        self._stopped.discard(job.id)
+        return was_stopped
+
+    @staticmethod
+    def _is_plain(job: RqJob) -> TypeGuard[Job]:
+        return isinstance(job, Job) and finish.is_plain(job)
 
     def handle_payload(self, message: Any) -> None:
         """Commands of `rq` and rq-dashboard, on the thread that listens for them."""

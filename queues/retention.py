@@ -1,4 +1,4 @@
-"""Keep Redis small: drop finished and failed jobs that are too old or too many."""
+"""Keep Redis small: drop finished and failed jobs that are too old or too many, and dead workers' names."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from rq.registry import CanceledJobRegistry, FailedJobRegistry, FinishedJobRegis
 from rq.utils import as_text
 
 import config
-from queues import keys
+from queues import heartbeats, keys
 from queues.names import QUEUES
 from queues.scripts import Call, run
 
@@ -21,6 +21,7 @@ def trim_when_due(connection: Redis) -> int:
     """Trim if no worker has within EVERY seconds; returns how many jobs were dropped."""
     if not connection.set(keys.LAST_TRIM, "1", nx=True, ex=EVERY):
         return 0
+    heartbeats.forget_dead_workers(connection)
     return trim(connection)
 
 

@@ -6,9 +6,9 @@ A line `-- include name` stands for the file of that name: Redis knows no librar
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ FOLDER = Path(__file__).parent / "lua"
 INCLUDE = re.compile(r"^-- include (\w+)\n", re.MULTILINE)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Call:
     """One call of the script `queues/lua/<name>.lua`."""
 
@@ -30,23 +30,28 @@ class Call:
 
 
 def run(connection: Redis, *calls: Call) -> list[Any]:
-    """Run the calls in order, in one round trip; returns their replies. Raises `RedisError`.
+    """Run the calls in order, in one round trip; returns their replies. Raises `RedisError`."""
+    return replies(connection, calls, partial(_send, connection))
+
+
+def replies(client: Redis, calls: Sequence[Call], send: Callable[[Sequence[Call]], list[Any]]) -> list[Any]:
+    """The replies to the calls, which `send` puts on the wire.
 
     A Redis that does not know a script (new, or after SCRIPT FLUSH) is taught it, and only the calls that
     it refused are made again.
     """
-    replies = _send(connection, calls)
-    refused = [place for place, reply in enumerate(replies) if isinstance(reply, NoScriptError)]
+    answers = send(calls)
+    refused = [place for place, answer in enumerate(answers) if isinstance(answer, NoScriptError)]
     if refused:
         for name in {calls[place].name for place in refused}:
-            connection.script_load(script(name, connection).script)
-        for place, reply in zip(refused, _send(connection, [calls[p] for p in refused]), strict=True):
-            replies[place] = reply
-    for reply in replies:
-        if isinstance(reply, Exception):
-            _leave_replica(connection, reply)
-            raise reply
-    return replies
+            client.script_load(script(name, client).script)
+        for place, answer in zip(refused, send([calls[p] for p in refused]), strict=True):
+            answers[place] = answer
+    for answer in answers:
+        if isinstance(answer, Exception):
+            _leave_replica(client, answer)
+            raise answer
+    return answers
 
 
 def _leave_replica(connection: Redis, error: Exception) -> None:
@@ -70,6 +75,12 @@ def script(name: str, connection: Redis) -> Script:
 
 @cache
 def source(name: str) -> str:
-    """The script's text, with what it includes."""
-    text = (FOLDER / f"{name}.lua").read_text()
-    return INCLUDE.sub(lambda found: source(found[1]), text)
+    """The script's text, with what it includes; each file once."""
+    return _with_includes(name, set())
+
+
+def _with_includes(name: str, seen: set[str]) -> str:
+    if name in seen:
+        return ""
+    seen.add(name)
+    return INCLUDE.sub(lambda found: _with_includes(found[1], seen), (FOLDER / f"{name}.lua").read_text())

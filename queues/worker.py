@@ -14,6 +14,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from types import FrameType
 from typing import Any
 
@@ -23,14 +24,18 @@ from redis.exceptions import OutOfMemoryError
 from rq.job import Job as RqJob
 from rq.worker import WorkerStatus
 
-from queues import claim, clock, hand_back, heartbeat, retention, timeouts
-from queues.performer import RECONNECT, Performer
+from queues import claim, clock, heartbeat, retention, timeouts
+from queues.exchange import RECONNECT
+from queues.performer import Performer
 from queues.scripts import run
 
 log = structlog.get_logger()
 
 DRAIN_DELAY = 30.0  # seconds that an idle worker waits before it looks again and shows that it lives
 HEARTBEAT = 20.0  # seconds between two signs of life; a wait that hangs for 35 s still leaves time for one
+SOON = 0.05  # seconds; the main thread need not be woken for less
+DRAIN_LOOK = 1.0  # seconds between two looks while a suspect waits until nothing runs here
+SHOW_AFTER = 1.0  # seconds after which a running job's execution is shown to RQ's tools
 EXIT_STUCK = 70  # the exit code of a worker that left because of a stuck job
 
 
@@ -42,6 +47,8 @@ class Worker(Performer):
         self.grace = grace
         self._threads = ThreadPoolExecutor(concurrency, thread_name_prefix="job")
         self._last_heartbeat = 0.0
+        self._wakes_at = 0.0  # Redis' time at which the main thread looks again
+        self._exchange.has_news = self._hear
         timeouts.WATCHDOG.when_stuck = self._leave
 
     # The main thread: claim for free slots, wait.
@@ -58,44 +65,42 @@ class Worker(Performer):
             "👷 worker started", worker=self.name, queues=len(self.queues), concurrency=self._slots.number
         )
         is_registered = False
-        while not self._stopping.is_set():
+        while not self._exchange.is_closed.is_set():
             try:
                 is_registered = is_registered or self._register()
                 self._turn()
             except RedisError as error:
                 log.error("❌ Redis is away; trying again", error=str(error), seconds=RECONNECT)
-                self._stopping.wait(RECONNECT)
+                self._exchange.is_closed.wait(RECONNECT)
         return self._shut_down()
 
     def _turn(self) -> None:
         """Claim what there is; with nothing to claim, wait."""
         self._heartbeat_when_due()
         if self._is_worn_out():
-            self._stopping.set()
+            self._exchange.is_closed.set()
             return
-        self._hand_back_unknown()
-        _, result = self._claim(self._slots.free)
+        result = self._exchange.claim()
         for claimed in result.claimed:
             self._threads.submit(self._run_until_nothing_is_left, claimed)
         self._report_quarantined(result.quarantined)
         seconds = self._seconds_to_wait(result.due_at)
         self._wakes_at = clock.now() + seconds
-        if not self._slots.free:
+        if result.is_suspect_waiting:
+            self._slots.wait_until_all_are_free(min(seconds, DRAIN_LOOK))
+        elif not self._slots.free:
             self._slots.wait_for_a_free_one(seconds)
         elif not result.claimed:
             self._doorbell.wait(seconds)
 
-    def _hand_back_unknown(self) -> None:
-        if self._may_have_unknown:
-            self._may_have_unknown = False
-            try:
-                hand_back.hand_back_unknown(self.connection, self.name, self._slots.knows)
-            except RedisError:
-                self._may_have_unknown = True
-                raise
+    def _hear(self, news: claim.Claim) -> None:
+        """What a job's thread learned when it ended a run."""
+        self._report_quarantined(news.quarantined)
+        if news.due_at and news.due_at < self._wakes_at - SOON:
+            self._doorbell.ring()  # something is due before the main thread would look
 
     def _seconds_to_wait(self, due_at: float | None) -> float:
-        longest = DRAIN_DELAY if self._slots.are_all_free else HEARTBEAT
+        longest = DRAIN_DELAY if self._slots.are_all_free else SHOW_AFTER if self._unshown() else HEARTBEAT
         return max(0.001, min(longest, due_at - clock.now())) if due_at else longest
 
     def _leave(self, job_id: str) -> None:
@@ -104,10 +109,10 @@ class Worker(Performer):
         The other jobs are handed back; the stuck one comes back when its lock lapses, once.
         """
         log.error("☠️  job ignores its time limit; the worker leaves", job_id=job_id)
-        self._stopping.set()  # or this worker takes the jobs again that it hands back
+        self._exchange.is_closed.set()  # or this worker takes the jobs again that it hands back
         others = [claimed for claimed in self._slots.running() if claimed.job.id != job_id]
         with suppress(RedisError):
-            hand_back.hand_back(self.connection, self.name, others)
+            self._exchange.hand_back(others)
             self.register_death()
         os._exit(EXIT_STUCK)
 
@@ -145,14 +150,24 @@ class Worker(Performer):
     def _heartbeat_when_due(self) -> None:
         """Show that the worker and its running jobs live; drop what is too old."""
         if time.monotonic() - self._last_heartbeat < HEARTBEAT:
+            self._show(self._unshown(older_than=SHOW_AFTER))
             return
         self._last_heartbeat = time.monotonic()
         clock.follow(self.connection)
         with suppress(OutOfMemoryError):  # our key may lapse; the jobs' locks are renewed in any case
             self.heartbeat()
-        if running := self._slots.running():
-            run(self.connection, heartbeat.call([(each.job, each.execution) for each in running]))
+        self._show(self._slots.running())
         retention.trim_when_due(self.connection)
+
+    def _unshown(self, older_than: float = 0.0) -> list[claim.Claimed]:
+        """Running jobs whose executions RQ's tools do not see yet: most are over before they could."""
+        before = datetime.now(UTC) - timedelta(seconds=older_than)
+        running = self._slots.running()
+        return [each for each in running if not each.is_shown and each.execution.created_at <= before]
+
+    def _show(self, running: list[claim.Claimed]) -> None:
+        if running:
+            run(self.connection, heartbeat.call(self.name, running))
 
     def heartbeat(self, timeout: int | None = None, pipeline: Any = None) -> None:
         """Extend our key; register again when it is gone or a mere rest, as after a restart of Redis."""
@@ -167,8 +182,8 @@ class Worker(Performer):
 
     def request_stop(self, _signum: int, _frame: FrameType | None) -> None:
         """Take no new job. The waits are ended from a thread: a signal handler must not wait for locks."""
-        if not self._stopping.is_set():
-            self._stopping.set()
+        if not self._exchange.is_closed.is_set():
+            self._exchange.is_closed.set()
             threading.Thread(target=self._end_waits, daemon=True).start()
 
     def _end_waits(self) -> None:
@@ -178,10 +193,13 @@ class Worker(Performer):
     def _shut_down(self) -> bool:
         """Let the running jobs end within the grace; hand the rest back to the front of their queues."""
         log.info("👋 worker stopping", worker=self.name, running=len(self._slots.running()), grace=self.grace)
+        with suppress(RedisError):
+            self._exchange.hand_back([])
         unfinished = self._slots.wait_until_all_are_free(self.grace)
         try:
-            hand_back.hand_back(self.connection, self.name, unfinished)
+            self._exchange.hand_back(unfinished)
             self.register_death()
+            self._doorbell.ring()  # what this worker leaves free, a cap of a queue say, others may take
         except RedisError as error:
             log.error("❌ Redis is away: running jobs come back when their lock lapses", error=str(error))
         self._threads.shutdown(wait=not unfinished)

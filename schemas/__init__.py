@@ -14,6 +14,7 @@ from schemas import (
     page,
     sequence,
     task,
+    visitor,
     workflow,
 )
 
@@ -31,5 +32,6 @@ __all__ = [
     "page",
     "sequence",
     "task",
+    "visitor",
     "workflow",
 ]

@@ -1,4 +1,4 @@
-"""`python scheduler.py` as a user runs it, and operators who change its table meanwhile."""
+"""`python scheduler.py` as a user runs it; with a worker; and operators who change its table meanwhile."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from models.cron_override import CronOverride
-from queues import cron_control, heartbeats
+from models.tick import Tick
+from queues import cron_control, heartbeats, job_state
 from queues.connection import redis
 from tests.waiting import wait_until
 
@@ -27,23 +28,27 @@ Start = Callable[..., "subprocess.Popen[bytes]"]
 
 @pytest.fixture
 def start(stores: None, tmp_path: Path) -> Iterator[Start]:
-    """Start scheduler.py and wait until it is registered; every one is stopped at the end."""
+    """Start scheduler.py, or that program, and wait until it is registered; all end with the test."""
     started: list[subprocess.Popen[bytes]] = []
 
-    def start(**environment: str) -> subprocess.Popen[bytes]:
-        before = len(heartbeats.schedulers())
+    def start(program: str = "scheduler.py", **environment: str) -> subprocess.Popen[bytes]:
+        before = alive()
         with (tmp_path / "log").open("ab") as log:
             process = subprocess.Popen(
-                [sys.executable, "scheduler.py"], cwd=ROOT, stderr=log, env={**os.environ, **environment}
+                [sys.executable, program], cwd=ROOT, stderr=log, env={**os.environ, **environment}
             )
         started.append(process)
-        wait_until(lambda: len(heartbeats.schedulers()) > before, timeout=20)
+        wait_until(lambda: alive() > before, timeout=20)
         return process
 
     yield start
     for process in started:
         process.kill()
         process.wait()
+
+
+def alive() -> int:
+    return len(heartbeats.schedulers()) + len(heartbeats.workers())
 
 
 def due() -> datetime | None:
@@ -97,3 +102,24 @@ def test_sigterm_ends_an_idle_scheduler_at_once(start: Start) -> None:
 def test_with_jobs_switched_off_the_table_is_empty_but_the_scheduler_lives(start: Start) -> None:
     start(JOBS_ENABLED="false")
     assert redis().zcard(TABLE) == 0
+
+
+def test_a_tick_is_enqueued_and_run_once_and_on_record(start: Start) -> None:
+    for program in ("worker.py", "scheduler.py", "scheduler.py"):
+        start(program)
+    change(cron="0 0 * * *")  # so that no other tick comes in between
+    wait_until(lambda: due() == midnight())
+    wait_until(lambda: datetime.now(UTC).second < 45, timeout=20)  # a minute after its time it would be late
+    this_minute = datetime.now(UTC).replace(second=0, microsecond=0)
+    redis().zadd(TABLE, {"email-sync": this_minute.timestamp()})
+    cron_control.ring()
+    wait_until(lambda: [row.status for row in Tick.history("email-sync", 10)] == ["ran"])
+    (row,) = Tick.history("email-sync", 10)
+    assert row.id == f"email-sync-{this_minute:%Y%m%dT%H%M}"
+    assert (row.due, row.trigger, row.tries, row.error) == (this_minute, "cron", 1, None)
+    assert this_minute < row.started_at <= row.ended_at
+    assert row.enqueued_at > this_minute
+    assert 0 < row.duration < 10
+    wait_until(lambda: job_state.get(row.id).status == "finished")
+    assert job_state.get(row.id).tries == 1
+    assert due() == midnight()

@@ -5,8 +5,8 @@
 -- ARGV[5]  now, as RQ writes times
 -- ARGV[6]  seconds to keep an unfinished batch        ARGV[7]  seconds to keep a complete one
 -- ARGV[8]  result entry of a callback whose batch failed: its exception text, as RQ encodes it
--- ARGV[9…] the callback, then the members of this part: id, queue, place ('back' or 'front'), n, then n fields and
---          values of its hash
+-- ARGV[9…] the callback, then the members of this part: id, queue, place ('back' or 'front'), lane or '', n, then n
+--          fields and values of its hash
 -- returns  how many jobs are new; -1 when the batch exists with another number of members
 -- cost     per member HMGET, HSET, SADD, push; about ten a part
 
@@ -17,8 +17,8 @@ local key = 'clianta:batch:' .. id
 local new = 0
 
 local function create(i, field, value)
-  local hash, n = 'rq:job:' .. ARGV[i], tonumber(ARGV[i + 3])
-  redis.call('HSET', hash, field, value, unpack(ARGV, i + 4, i + 3 + n))
+  local hash, n = 'rq:job:' .. ARGV[i], tonumber(ARGV[i + 4])
+  redis.call('HSET', hash, field, value, unpack(ARGV, i + 5, i + 4 + n))
   register(ARGV[i + 1])
 end
 
@@ -39,7 +39,7 @@ local function add(i)
   if not status then
     create(i, 'batch', id)
     redis.call('SADD', key .. ':waiting', job)
-    push(job, queue, ARGV[i + 2] == 'front')
+    push(job, queue, ARGV[i + 2] == 'front', ARGV[i + 3])
     new = new + 1
   elseif status ~= 'finished' then
     redis.call('HSET', hash, 'batch', batches and batches .. ' ' .. id or id)
@@ -54,11 +54,11 @@ if not known then open(9) end
 if redis.call('HGET', key, 'added') ~= earlier then return 0 end -- this part was enqueued before
 
 local members = 0
-local i = 13 + tonumber(ARGV[12])
+local i = 14 + tonumber(ARGV[13])
 while i <= #ARGV do
   add(i)
   members = members + 1
-  i = i + 4 + tonumber(ARGV[i + 3])
+  i = i + 5 + tonumber(ARGV[i + 4])
 end
 redis.call('HINCRBY', key, 'added', members)
 redis.call('EXPIRE', key .. ':waiting', ARGV[6])

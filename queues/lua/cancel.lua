@@ -8,7 +8,7 @@
 -- include settle
 
 local job, at = ARGV[1], ARGV[2]
-local status, queue = unpack(redis.call('HMGET', 'rq:job:' .. job, 'status', 'origin'))
+local status, queue, lane = unpack(redis.call('HMGET', 'rq:job:' .. job, 'status', 'origin', 'lane'))
 local removed = 0
 if status == 'scheduled' then
   removed = redis.call('ZREM', 'rq:scheduled:' .. queue, job)
@@ -16,6 +16,7 @@ elseif status == 'deferred' then
   removed = redis.call('ZREM', 'rq:deferred:' .. queue, job)
 elseif status == 'queued' then
   removed = redis.call('LREM', 'rq:queue:' .. queue, 1, job)
+  if removed == 0 then removed = leave_lane(job, queue, lane or '') end
 end
 if removed == 0 then return 0 end
 lay_to_rest(job, 'canceled', 'rq:canceled:' .. queue, at)

@@ -3,7 +3,8 @@
 --
 -- ARGV[1]  what happens to the rest when a job becomes a dead letter: 'wait', 'cancel' or 'continue'
 -- ARGV[2]  now, as RQ writes times
--- ARGV[3…] per job, in order: id, queue, place ('back' or 'front'), n, then n fields and values of its hash
+-- ARGV[3…] per job, in order: id, queue, place ('back' or 'front'), lane or '', n, then n fields and values of its
+--          hash
 -- returns  how many jobs are new
 -- cost     per job 2 HGET, HSET; for the first a push, for each other HSET, ZADD and 2 SADD
 
@@ -32,17 +33,17 @@ end
 
 local i = 3
 while i <= #ARGV do
-  local job, queue, place, n = ARGV[i], ARGV[i + 1], ARGV[i + 2], tonumber(ARGV[i + 3])
+  local job, queue, place, lane, n = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3], tonumber(ARGV[i + 4])
   local hash = 'rq:job:' .. job
   local status = redis.call('HGET', hash, 'status')
   if not status then
-    redis.call('HSET', hash, unpack(ARGV, i + 4, i + 3 + n))
+    redis.call('HSET', hash, unpack(ARGV, i + 5, i + 4 + n))
     register(queue)
-    if before then place_behind(before, job, queue) else push(job, queue, place == 'front') end
+    if before then place_behind(before, job, queue) else push(job, queue, place == 'front', lane) end
     status = redis.call('HGET', hash, 'status')
     new = new + 1
   end
   before, state = job, status
-  i = i + 4 + n
+  i = i + 5 + n
 end
 return new

@@ -8,3 +8,4 @@
 local job, outcome, at = ARGV[1], ARGV[2], ARGV[3]
 local queue, batches, webhook = unpack(redis.call('HMGET', 'rq:job:' .. job, 'origin', 'batch', 'webhook'))
 settle(job, outcome, at, queue, batches, webhook)
+refill_from_lanes() -- stock workers take from the lists only

@@ -1,23 +1,20 @@
 -- Give running jobs back to the front of their queues, as if they had not been taken: no try is counted.
 --
--- KEYS[1]  doorbell           KEYS[2]  the worker's set of executions
--- ARGV[1]  now, as RQ writes times
--- ARGV[2…] per job: job id, execution id, queue's waiting list, queue's rq:wip:
+-- ARGV[1]  now, as RQ writes times     ARGV[2]  worker's name
+-- ARGV[3…] per job: job id, execution id, its queue
 -- returns  how many were given back; a job that was finished meanwhile is left alone
--- cost     per job ZREM, EXISTS, HSET, LPUSH, DEL, ZREM, SREM, and one RPUSH for the bell
+-- cost     per job ZREM, DEL, SREM, EXISTS, HSET, LPUSH, and one RPUSH for the bell
+
+-- include push
+-- include release
 
 local given = 0
-for i = 2, #ARGV, 4 do
-  local job, execution, waiting, running = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3]
-  local member = job .. ':' .. execution
-  if redis.call('ZREM', running, member) == 1 and redis.call('EXISTS', 'rq:job:' .. job) == 1 then
+for i = 3, #ARGV, 3 do
+  local job, execution, queue = ARGV[i], ARGV[i + 1], ARGV[i + 2]
+  if release(job, execution, queue, ARGV[2], true) and redis.call('EXISTS', 'rq:job:' .. job) == 1 then
     redis.call('HSET', 'rq:job:' .. job, 'status', 'queued', 'enqueued_at', ARGV[1])
-    redis.call('LPUSH', waiting, job)
-    redis.call('DEL', 'rq:execution:' .. member)
-    redis.call('ZREM', 'rq:executions:' .. job, execution)
-    redis.call('SREM', KEYS[2], member)
+    push(job, queue, true)
     given = given + 1
   end
 end
-if given > 0 then redis.call('RPUSH', KEYS[1], '1') end
 return given

@@ -1,6 +1,8 @@
 -- Part of other scripts: put jobs on their queues and wake a worker.
--- cost     per job RPUSH or LPUSH; once a call RPUSH bell, since a claim that leaves jobs behind rings again, and
+-- cost     per job LLEN (with a lane only) and RPUSH or LPUSH; once a call RPUSH bell, since a claim that leaves jobs behind rings again, and
 --          SADD per queue that is made known to RQ's tools
+
+-- include lanes
 
 local has_rung = false
 
@@ -16,9 +18,14 @@ local function register(queue)
   known[queue] = true
 end
 
-local function push(job, queue, at_front)
+-- `lane`: that of a new job, '' = none has a name; nil for one that has waited already.
+local function push(job, queue, at_front, lane)
   ring()
-  redis.call(at_front and 'LPUSH' or 'RPUSH', 'rq:queue:' .. queue, job)
+  if at_front then
+    redis.call('LPUSH', 'rq:queue:' .. queue, job)
+  elseif not (lane and joins_lane(job, queue, lane)) then
+    redis.call('RPUSH', 'rq:queue:' .. queue, job)
+  end
 end
 
 -- A job that waited for its turn (for another job, or for a batch) has it now.

@@ -60,8 +60,8 @@ def test_an_event_keeps_its_first_contact() -> None:
     first, second = ObjectId(), ObjectId()
     VisitorEvent.store([event()])
     event_id = VisitorEvent.objects.get().id
-    VisitorEvent.set_contacts({event_id: first})
-    VisitorEvent.set_contacts({event_id: second})
+    for contact_id in (first, second):
+        VisitorEvent.set_contacts([event(id=event_id, contact_id=contact_id)])
     assert VisitorEvent.link_visitor(WORKSPACE, "v", second) == 0
     assert VisitorEvent.contact_of(event_id) == first
 

@@ -12,8 +12,10 @@ import config
 from models import store
 from models.event import EventRecord
 from publishers import events, relay
+from queues import counts
 from queues.connection import redis
 from queues.job import Job
+from queues.names import CRM_EVENTS
 from sandbox.process import Server, answers, free_port
 from schemas.contact import ContactCreated, ContactUpdated
 from schemas.event import Event
@@ -135,7 +137,7 @@ def test_a_large_batch_is_accepted_whole() -> None:
 
     assert len(set(ids)) == 1_200
     assert EventRecord.objects(status="queued").count() == 1_200
-    assert redis().llen(QUEUE) == 1_200
+    assert counts.counts([CRM_EVENTS])[0].waiting == 1_200
 
 
 def test_an_empty_batch_changes_nothing() -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+import config
 from queues import heartbeats
 from queues.connection import redis
 from queues.enqueue import NewJob
@@ -20,20 +21,22 @@ from tests.waiting import wait_until
 
 ROOT = Path(__file__).parents[2]
 
+RQ = str(Path(sys.executable).with_name("rq"))
 StartWorker = Callable[..., subprocess.Popen[bytes]]
 
 
 @pytest.fixture
 def start_worker(stores: None, tmp_path: Path) -> Iterator[StartWorker]:
-    """Start `python worker.py` and wait until it is registered; every one is stopped at the end."""
+    """Start `python worker.py`, or that command, and wait until it is registered; all end with the test."""
     started: list[subprocess.Popen[bytes]] = []
 
-    def start(**environment: str) -> subprocess.Popen[bytes]:
+    def start(*command: str, **environment: str) -> subprocess.Popen[bytes]:
         before = len(heartbeats.workers())
         with (tmp_path / f"worker-{len(started)}.log").open("wb") as log:
             process = subprocess.Popen(
-                [sys.executable, "worker.py"],
+                command or [sys.executable, "worker.py"],
                 cwd=ROOT,
+                stdout=log,
                 stderr=log,
                 env={**os.environ, "SHUTDOWN_GRACE": "3", **environment},
             )
@@ -52,6 +55,11 @@ def start_worker(stores: None, tmp_path: Path) -> Iterator[StartWorker]:
                 process.wait()
 
 
+def rq_environment() -> dict[str, str]:
+    """What RQ's own tools need: as `flask env` says."""
+    return {"RQ_REDIS_URL": os.environ["REDIS_URL"], "RQ_JOB_CLASS": "queues.job.Job"}
+
+
 def new_job(func: str, job_id: str, queue: str = "analytics", **kwargs: object) -> NewJob:
     return NewJob(queue=queue, func=f"tests.queues.sample_jobs.{func}", id=job_id, kwargs=kwargs)
 
@@ -63,3 +71,12 @@ def ledger() -> list[str]:
 
 def status_of(job_id: str) -> str:
     return str(Job.fetch(job_id, connection=redis()).get_status().value)
+
+
+@pytest.fixture
+def no_limit(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """No queue has a rate of its own, and the setting allows any."""
+    monkeypatch.setenv("QUEUE_MAX_JOBS_PER_SECOND", "0")
+    config.settings.cache_clear()
+    yield
+    config.settings.cache_clear()

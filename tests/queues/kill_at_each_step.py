@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from redis.connection import AbstractConnection
 
 import config
-from queues import keys
 from queues.batches import batch
 from queues.chains import chain
 from queues.connection import connect, redis
@@ -114,7 +113,7 @@ def _run(scenario: Scenario, step: int) -> bool:
         os.waitpid(victim, 0)
         return False
     for name in QUEUES:
-        running = keys.of_queue(name)[2]
+        running = f"rq:wip:{name}"
         for member in redis().zrange(running, 0, -1):
             redis().zadd(running, {member: 1})  # its lock lapses
     heir = _worker(0)

@@ -68,16 +68,17 @@ def test_jobs_that_end_as_their_time_is_up_never_hang_the_watchdog() -> None:
 
 
 def test_claims_whose_answer_was_lost_are_handed_back_without_a_stall(following_redis: None) -> None:
-    slots = Slots(3)
-    enqueue_many([new_job("noop", f"n{n}", payload="") for n in range(3)])
-    known = claim.claim(redis(), "w", 1, clock.moment()).claimed[0]
+    slots, ids = Slots(3), claim.ExecutionIds()
+    enqueue_many([new_job("noop", f"n{n}", payload="") for n in range(4)])
+    claim.claim(redis(), "another", 1, clock.moment())
+    known = claim.claim(redis(), "w", 1, clock.moment(), ids).claimed[0]
     slots.take(known)
-    run(redis(), claim.call("w", claim.new_executions(2), clock.moment()))  # nobody reads the answer
+    run(redis(), claim.call("w", ids.take(2), clock.moment()))  # nobody reads the answer
     assert redis().llen("rq:queue:analytics") == 0
-    assert hand_back.hand_back_unknown(redis(), "w", slots.knows) == 2
-    assert sorted(redis().lrange("rq:queue:analytics", 0, -1)) == [b"n1", b"n2"]
-    assert redis().hget("rq:job:n1", "stalls") is None
-    assert redis().zcard("rq:wip:analytics") == 1
+    assert hand_back.hand_back_unknown(redis(), "w", ids.prefix, slots.knows) == 2
+    assert sorted(redis().lrange("rq:queue:analytics", 0, -1)) == [b"n2", b"n3"]
+    assert redis().hget("rq:job:n2", "stalls") is None
+    assert redis().zcard("rq:wip:analytics") == 2
 
 
 def test_a_claim_under_way_is_not_taken_for_a_lost_one(clean_redis: None) -> None:
@@ -139,9 +140,13 @@ def test_a_failure_after_the_lock_was_lost_changes_nothing(following_redis: None
     enqueue(new_job("noop", "lost", payload=""))
     lost = claim.claim(redis(), "w", 1, clock.moment()).claimed[0]
     redis().zrem("rq:wip:analytics", f"{lost.job.id}:{lost.execution.id}")
-    assert run(redis(), heartbeat.call([(lost.job, lost.execution)]))[0] == [0]
-    now = clock.moment()
-    assert run(redis(), finish.call("rq:worker:w", lost.job, lost.execution, now, now))[0] == finish.NOT_OURS
+    assert run(redis(), heartbeat.call("w", [lost]))[0] == [0]
+    for end in (
+        finish.succeeded(lost, None, clock.moment()),
+        finish.failed(lost, "failed", "", clock.moment()),
+    ):
+        assert run(redis(), end)[0] == finish.NOT_OURS
+    assert status_of("lost") == "started"
 
 
 def test_a_worker_registers_again_over_the_rest_of_its_key(clean_redis: None) -> None:

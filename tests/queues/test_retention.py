@@ -7,9 +7,10 @@ from collections import Counter
 import pytest
 
 import config
-from queues import retention
+from queues import heartbeats, keys, retention
 from queues.connection import redis
 from queues.enqueue import enqueue_many
+from queues.names import QUEUES
 from tests.queues.conftest import StartWorker, new_job
 from tests.waiting import wait_until
 
@@ -42,3 +43,32 @@ def test_no_orphan_is_left_of_20_000_jobs(start_worker: StartWorker, monkeypatch
     assert left["rq:job"] == left["rq:results"] == 150
     assert not set(left) & {"rq:execution", "rq:executions", "rq:wip", "rq:scheduled"}
     assert retention.trim(redis()) == 0
+
+
+def registered() -> set[str]:
+    """The workers in RQ's lists, as its tools see them."""
+    lists = ["rq:workers", *(f"rq:workers:{name}" for name in QUEUES)]
+    return {key.decode().rsplit(":", 1)[1] for each in lists for key in redis().smembers(each)}
+
+
+def test_a_killed_worker_is_struck_off_by_one_that_lives(start_worker: StartWorker) -> None:
+    killed = start_worker()
+    (name,) = heartbeats.workers()
+    killed.kill()
+    killed.wait()
+    redis().delete(f"rq:worker:{name}", keys.LAST_TRIM)  # its key lapses, and it is time for a trim
+    start_worker()
+    wait_until(lambda: registered() == set(heartbeats.workers()))
+    assert name not in registered()
+
+
+def test_only_who_has_no_birth_is_struck_off(clean_redis: None) -> None:
+    for name, born in (("alive", {"birth": "x"}), ("rest", {"successful_job_count": 1}), ("lapsed", {})):
+        for each in ("rq:workers", "rq:workers:analytics"):
+            redis().sadd(each, f"rq:worker:{name}")
+        if born:
+            redis().hset(f"rq:worker:{name}", mapping=born)
+    assert heartbeats.forget_dead_workers(redis()) == 2
+    assert registered() == {"alive"}
+    assert redis().keys("rq:worker:*") == [b"rq:worker:alive"]
+    assert heartbeats.forget_dead_workers(redis()) == 0

@@ -1,4 +1,4 @@
-"""The public tracking API: what browsers and servers of a workspace send us."""
+"""The public API: what browsers and servers of a workspace send us."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from flask import Flask, Response
 
 from models.contact import ContactFull
 from web import errors
-from web.public import access, crm, track
+from web.public import access, activities, contacts, forms, opportunities, track
 
 
 def init_app(app: Flask) -> None:
     """Register the public routes, and what guards them."""
     access.init_app(app)
-    app.register_blueprint(track.blueprint)
-    app.register_blueprint(crm.blueprint)
+    for part in (track, contacts, forms, activities, opportunities):
+        app.register_blueprint(part.blueprint)
     app.register_error_handler(ContactFull, _full)
 
 

@@ -27,6 +27,7 @@ PREFIX = "/api/public/"
 KEPT_SECONDS = 60  # how long we remember whether some workspace allows an origin
 KEPT_ORIGINS = 1_024
 PREFLIGHT_SECONDS = 600  # how long a browser may keep a preflight's answer
+NEEDED = ("allowed_origins", "needs_consent")  # of a workspace
 FOREIGN = "Origin: pages of this origin may not use this workspace; add it to the allow-list"
 
 
@@ -66,7 +67,7 @@ class Gate:
         if not self._is_known(request.headers.get("Origin", "")):
             raise Forbidden(FOREIGN)
         headers = {
-            "Access-Control-Allow-Methods": "POST, OPTIONS",
+            "Access-Control-Allow-Methods": "POST, PUT, OPTIONS",
             "Access-Control-Allow-Headers": "Content-Type, Idempotency-Key",
             "Access-Control-Max-Age": str(PREFLIGHT_SECONDS),
         }
@@ -98,14 +99,15 @@ def admits(workspace: Workspace) -> bool:
 
 
 def workspaces(ids: set[ObjectId]) -> dict[ObjectId, Workspace]:
-    """Those that exist, by id, with what `admits` needs. One query."""
-    return {found.id: found for found in Workspace.objects(id__in=list(ids)).only("allowed_origins")}
+    """Those that exist, by id, with the fields NEEDED. One query."""
+    return {found.id: found for found in Workspace.objects(id__in=list(ids)).only(*NEEDED)}
 
 
-def check(workspace_id: ObjectId) -> None:
-    """Raise the HTTP error when the workspace does not exist or does not allow the request's origin."""
+def check(workspace_id: ObjectId) -> Workspace:
+    """The workspace. Raises the HTTP error when it does not exist or does not allow the request's origin."""
     workspace = workspaces({workspace_id}).get(workspace_id)
     if workspace is None:
         raise NotFound("workspaceId: no such workspace")
     if not admits(workspace):
         raise Forbidden(FOREIGN)
+    return workspace

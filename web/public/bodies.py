@@ -1,10 +1,10 @@
-"""The bodies of the public API as they come over the wire: camelCase there, Python's names here."""
+"""Bodies of the tracking API as they come over the wire: camelCase there, Python's names here."""
 
 from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, ValidationError, model_validator
 from pydantic.alias_generators import to_camel
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
@@ -18,14 +18,12 @@ from web.public.fields import (
     Line,
     Moment,
     Name,
-    PersonFields,
     Properties,
     Text,
     WebAddress,
 )
 
 MAX_EVENTS = 100  # in one batch
-MAX_TAGS = 50
 
 
 class Body(BaseModel):
@@ -103,27 +101,13 @@ class Identity(Body):
     properties: Person = Person()
 
 
-class ContactBody(Body):
-    """Here an unknown field is refused: it is more likely a mistyped one than a newer client's."""
+class Consent(Body):
+    """The visitor's answer. Other categories than `analytics` are not ours to keep."""
 
-    model_config = ConfigDict(extra="forbid")
+    analytics: StrictBool
 
+
+class ConsentGiven(Body):
     workspace_id: Id
-    email: Email
-    first_name: Line = None
-    last_name: Line = None
-    company: Line = None
-    job_title: Line = None
-    phone: Line = None
-    source: Line = None
-    tags: Annotated[list[Label] | None, Field(max_length=MAX_TAGS)] = None
-    custom_fields: PersonFields | None = None
-
-    def contact_fields(self) -> dict[str, Any]:
-        """By the contact's stored names."""
-        return self.model_dump(exclude={"workspace_id", "email"})
-
-
-class Submission(Body):
-    fields: Annotated[PersonFields, Field(min_length=1)]
-    visitor_id: Annotated[str | None, Field(max_length=128), fields.Storable, fields.Blank] = None
+    visitor_id: Label
+    consent: Consent

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from bson import ObjectId
 from email_validator import EmailNotValidError, validate_email
 from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, ValidationInfo
+from werkzeug.exceptions import UnprocessableEntity
 
 DEPTH = 5  # levels of lists and objects under a free field
 ITEMS = 100  # in one list or object
@@ -108,6 +109,14 @@ def _object_id(value: Any) -> ObjectId:
     return ObjectId(value)
 
 
+def path_id(name: str, value: str) -> ObjectId:
+    """An id out of a URL. Raises the HTTP error that names it."""
+    try:
+        return _object_id(value)
+    except ValueError as error:
+        raise UnprocessableEntity(f"{name}: {error}") from None
+
+
 def _email(value: str) -> str:
     try:
         # Test domains are allowed: people try us out with them, and we do not send from here.
@@ -139,13 +148,34 @@ def _moment(value: Any, info: ValidationInfo) -> datetime:
     return moment.replace(microsecond=moment.microsecond // 1_000 * 1_000)  # what the store keeps
 
 
+def _day(value: Any) -> datetime:
+    try:
+        moment = datetime.fromisoformat(value)
+        if len(value) == len("2026-01-31"):
+            return moment.replace(tzinfo=UTC)
+        if moment.tzinfo is None:
+            raise ValueError("without a zone")
+        moment = moment.astimezone(UTC)
+    except (TypeError, ValueError, OverflowError):
+        raise ValueError("must be a date like 2026-01-31, or an ISO 8601 time with its zone") from None
+    return moment.replace(microsecond=moment.microsecond // 1_000 * 1_000)  # what the store keeps
+
+
+def _title(text: str) -> str:
+    if not (line := _one_line(text)):
+        raise ValueError("must not be blank")
+    return line
+
+
 Storable = AfterValidator(_storable)
 Blank = BeforeValidator(_none_if_blank)  # a blank text counts as not given
 
 Id = Annotated[ObjectId, PlainValidator(_object_id)]
 Moment = Annotated[datetime, PlainValidator(_moment)]  # aware, UTC; needs the context {"now": ...}
+Day = Annotated[datetime, PlainValidator(_day)]  # aware, UTC; midnight when only a date was given
 Label = Annotated[str, Field(min_length=1, max_length=128), Storable]  # ids and names that are required
 Line = Annotated[str | None, Field(max_length=256), Storable, AfterValidator(_one_line), Blank]
+Title = Annotated[str, Field(min_length=1, max_length=256), Storable, AfterValidator(_title)]
 Text = Annotated[str | None, Field(max_length=4_096), Storable, Blank]
 Email = Annotated[str, Field(max_length=320), Storable, AfterValidator(_email)]
 WebAddress = Annotated[str, Field(max_length=4_096), Storable, AfterValidator(_web_address)]

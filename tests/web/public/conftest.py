@@ -16,7 +16,10 @@ from models.workspace import Member, Workspace
 PAGE = "https://www.acme.test"
 TRACK = "/api/public/track/event"
 IDENTIFY = "/api/public/track/identify"
+CONSENT = "/api/public/track/consent"
 CONTACTS = "/api/public/crm/contacts"
+ACTIVITIES = "/api/public/crm/activities"
+OPPORTUNITIES = "/api/public/crm/opportunities"
 
 
 class Api:
@@ -60,6 +63,19 @@ class Api:
         return self.client.post(
             CONTACTS, json={"workspaceId": str(self.workspace.id), "email": email, **fields}
         )
+
+    def change(self, contact_id: str, **fields: Any) -> TestResponse:
+        body = {"workspaceId": str(self.workspace.id), **fields}
+        return self.client.put(f"{CONTACTS}/{contact_id}", json=body)
+
+    def consent(self, agrees: Any, visitor_id: str = "visitor-1") -> TestResponse:
+        body = {"workspaceId": str(self.workspace.id), "visitorId": visitor_id}
+        return self.client.post(CONSENT, json={**body, "consent": {"analytics": agrees}})
+
+    def about(self, path: str, contact_id: str, key: str | None = None, **fields: Any) -> TestResponse:
+        """Send something about a contact: an activity or an opportunity."""
+        body = {"workspaceId": str(self.workspace.id), "contactId": contact_id, **fields}
+        return self.client.post(path, json=body, headers={"Idempotency-Key": key} if key else None)
 
     def submit(
         self, fields: dict[str, Any], headers: dict[str, str] | None = None, **more: Any

@@ -17,25 +17,30 @@ from werkzeug.serving import make_server
 from werkzeug.test import TestResponse
 
 import config
+from models.activity import Activity
 from models.contact import Contact
+from models.deal import Deal
 from models.event import EventRecord
 from models.form_submission import FormSubmission
 from models.visitor import Visitor
 from models.visitor_event import VisitorEvent
-from tests.web.public.conftest import CONTACTS, IDENTIFY, TRACK, Api
+from tests.web.public.conftest import ACTIVITIES, CONSENT, CONTACTS, IDENTIFY, OPPORTUNITIES, TRACK, Api
 
 FORM = "form"  # stands for the path of the fixture's form
-ROUTES = [TRACK, IDENTIFY, CONTACTS, FORM]
+CHANGE = "change"  # for the path of a contact
+SOMEBODY = "66f0c1d2e3a4b5c6d7e8f902"
+ROUTES = [TRACK, IDENTIFY, CONSENT, CONTACTS, CHANGE, FORM, ACTIVITIES, OPPORTUNITIES]
 every_route = pytest.mark.parametrize("route", ROUTES)
 
 
 def post(api: Api, route: str, data: bytes | str | None, **options: Any) -> TestResponse:
     options = {"content_type": "application/json"} | options
-    return api.client.post(api.submit_path if route == FORM else route, data=data, **options)
+    path = {FORM: api.submit_path, CHANGE: f"{CONTACTS}/{SOMEBODY}"}.get(route, route)
+    return api.client.open(path, method="PUT" if route == CHANGE else "POST", data=data, **options)
 
 
 def nothing_is_stored() -> bool:
-    kinds = (Contact, EventRecord, FormSubmission, Visitor, VisitorEvent)
+    kinds = (Activity, Contact, Deal, EventRecord, FormSubmission, Visitor, VisitorEvent)
     return not any(kind.objects.count() for kind in kinds)
 
 
@@ -126,7 +131,7 @@ def test_a_body_that_is_too_large_is_refused_before_it_is_sent(port: int) -> Non
 @every_route
 def test_an_empty_object_is_a_422_that_names_what_is_missing(api: Api, route: str) -> None:
     answer = post(api, route, "{}")
-    missing = {TRACK: "events", IDENTIFY: "workspaceId", CONTACTS: "workspaceId", FORM: "fields"}[route]
+    missing = {TRACK: "events", FORM: "fields"}.get(route, "workspaceId")
     assert answer.status_code == 422
     assert answer.json["message"].startswith(f"{missing}: Field required")
 
@@ -184,6 +189,33 @@ FIELDS = {
     IDENTIFY: ["workspaceId", "visitorId", "email", "properties"],
     CONTACTS: ["workspaceId", "email", "firstName", "tags", "customFields", "source"],
     FORM: ["fields", "visitorId"],
+    CONSENT: ["workspaceId", "visitorId", "consent"],
+    CHANGE: ["workspaceId", "email", "firstName", "tags", "customFields"],
+    ACTIVITIES: [
+        "workspaceId",
+        "contactId",
+        "type",
+        "title",
+        "description",
+        "properties",
+        "happenedAt",
+    ],
+    OPPORTUNITIES: [
+        "workspaceId",
+        "contactId",
+        "title",
+        "value",
+        "currency",
+        "expectedCloseDate",
+        "customFields",
+    ],
+}
+FREE = {  # the field that takes anything, with limits
+    TRACK: "properties",
+    IDENTIFY: "properties",
+    CONSENT: "consent",
+    FORM: "fields",
+    ACTIVITIES: "properties",
 }
 addresses = count(1)
 
@@ -197,14 +229,23 @@ addresses = count(1)
 @given(data=st.data())
 def test_no_json_whatsoever_makes_the_server_fail(api: Api, route: str, data: st.DataObject) -> None:
     """Bodies that are arbitrary, and good ones with some fields replaced by anything."""
+    mine = {"workspaceId": str(api.workspace.id)}
+    grace = Contact.objects(id=SOMEBODY).first() or Contact(
+        id=SOMEBODY, workspace_id=api.workspace.id, email="grace@navy.test"
+    )
+    grace.save()
     good: dict[str, Any] = {
         TRACK: api.event(),
-        IDENTIFY: {"workspaceId": str(api.workspace.id), "visitorId": "v", "email": "grace@navy.test"},
-        CONTACTS: {"workspaceId": str(api.workspace.id), "email": "grace@navy.test"},
+        IDENTIFY: {**mine, "visitorId": "v", "email": "grace@navy.test"},
+        CONSENT: {**mine, "visitorId": "v", "consent": {"analytics": True}},
+        CONTACTS: {**mine, "email": "grace@navy.test"},
+        CHANGE: mine,
+        ACTIVITIES: {**mine, "contactId": SOMEBODY, "type": "call", "title": "Called"},
+        OPPORTUNITIES: {**mine, "contactId": SOMEBODY, "title": "Ten seats"},
         FORM: {"fields": {"E-Mail": "grace@navy.test"}},
     }[route]
     changes = st.dictionaries(st.sampled_from(FIELDS[route]) | texts, values, max_size=3)
-    free = {TRACK: "properties", IDENTIFY: "properties", CONTACTS: "customFields", FORM: "fields"}[route]
+    free = FREE.get(route, "customFields")
     inner = st.dictionaries(texts, values, max_size=3).map(
         lambda more: {free: {**good.get(free, {}), **more}}
     )
@@ -220,6 +261,6 @@ def test_no_json_whatsoever_makes_the_server_fail(api: Api, route: str, data: st
         environ_overrides={"REMOTE_ADDR": f"10.{address >> 16}.{address >> 8 & 255}.{address & 255}"},
     )
 
-    assert answer.status_code in (200, 400, 404, 422), answer.json
+    assert answer.status_code in (200, 400, 404, 409, 422), answer.json
     assert answer.json["success"] is (answer.status_code == 200)
     assert answer.status_code == 200 or ":" in answer.json["message"]

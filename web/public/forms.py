@@ -1,73 +1,52 @@
-"""Contacts and form submissions from the workspaces' own pages and servers."""
+"""Filled-in forms from the workspaces' own pages."""
 
 from __future__ import annotations
 
-import hashlib
-import json
-from datetime import datetime, timedelta
 from typing import Any
 
-from bson import ObjectId
-from flask import Blueprint, Response, jsonify, request
+from flask import Blueprint, Response, jsonify
 from pydantic import TypeAdapter, ValidationError
 from werkzeug.exceptions import NotFound, UnprocessableEntity
 
-from models import store
 from models.contact import Contact
 from models.form import Form
 from models.form_submission import FormSubmission
+from models.visitor import Visitor
 from publishers import events
 from schemas.form import FormSubmitted
 from services import form_fields
 from web import errors
-from web.public import access, body, people, track
-from web.public.bodies import ContactBody, Submission
+from web.public import access, body, fields, people, repeats, visitors
+from web.public.crm_bodies import Submission
 from web.public.fields import Email
 
-blueprint = Blueprint("crm", __name__, url_prefix="/api/public/crm")
+blueprint = Blueprint("forms", __name__, url_prefix="/api/public/crm/forms")
 
-SAME_WITHIN = timedelta(minutes=1)  # a double click, or the retry of a client that names no key
-LONGEST_KEY = 255  # characters of an Idempotency-Key
 EMAIL: TypeAdapter[str] = TypeAdapter(Email)
 
 
-@blueprint.post("/contacts")
-def upsert_contact() -> Response:
-    """Create the contact or overwrite the given fields of the one with this e-mail; safe to repeat."""
-    given = ContactBody.model_validate(body.read_object())
-    access.check(given.workspace_id)
-    contact, is_new = Contact.upsert(
-        given.workspace_id,
-        given.email,
-        given.contact_fields(),
-        announce_as=given.source if given.source in people.SOURCES else "api",
-    )
-    people.publish(contact)
-    return jsonify(success=True, data={"contactId": str(contact.id), "isNew": is_new})
-
-
-@blueprint.post("/forms/<form_id>/submit")
+@blueprint.post("/<form_id>/submit")
 def submit_form(form_id: str) -> Response:
     """Store a submission once, and make or complete the contact of its e-mail; safe to repeat."""
     given = Submission.model_validate(body.read_object())
     form = _form(form_id)
-    access.check(form.workspace_id)
+    workspace = access.check(form.workspace_id)
     email = _checked(form, given.fields)
-    keys = _keys(given, store.now())
+    keys = repeats.keys([given.visitor_id, given.fields])
     known = FormSubmission.known(form.id, keys)
     _same(known, given)
     contact = _contact(form, email, given) if email else None
-    submission = known or _store(form, keys[0], given, contact)
+    visitor_id = visitors.trackable(workspace, given.visitor_id)
+    visitor = visitors.link(workspace, contact, visitor_id) if contact and visitor_id else None
+    submission = known or _store(form, keys[0], given, contact, visitor_id)
     _same(submission, given)
-    _publish(submission, contact)
+    _publish(submission, contact, visitor)
     ids = {"submissionId": str(submission.id), "contactId": str(contact.id) if contact else None}
     return jsonify(success=True, data=ids)
 
 
 def _form(form_id: str) -> Form:
-    if not ObjectId.is_valid(form_id):
-        raise UnprocessableEntity("formId: must be a 24-digit hexadecimal id")
-    form: Form | None = Form.objects(id=ObjectId(form_id)).first()
+    form: Form | None = Form.objects(id=fields.path_id("formId", form_id)).first()
     if form is None:
         raise NotFound("formId: no such form")
     return form
@@ -91,47 +70,32 @@ def _is_blank(value: Any) -> bool:
     return value in (None, []) or (isinstance(value, str) and not value.strip())
 
 
-def _keys(given: Submission, now: datetime) -> list[str]:
-    """What makes the submission unique, the one to store it under first.
-
-    Without the client's own key it is what was sent, in this minute or the one before: a double click or a
-    retry is one submission even across the minute's end, and a person may send the same again later.
-    """
-    if (named := request.headers.get("Idempotency-Key")) is not None:
-        if not 0 < len(named) <= LONGEST_KEY:
-            raise UnprocessableEntity(f"Idempotency-Key: must have 1 to {LONGEST_KEY} characters")
-        return [f"client:{named}"]
-    sent = json.dumps([given.visitor_id, given.fields], sort_keys=True)
-    digest = hashlib.sha256(sent.encode()).hexdigest()
-    return [f"{(now - ago).strftime('%Y-%m-%dT%H:%M')}:{digest}" for ago in (timedelta(0), SAME_WITHIN)]
-
-
 def _same(submission: FormSubmission | None, given: Submission) -> None:
     if submission and submission.values != given.fields:
-        raise UnprocessableEntity("Idempotency-Key: was used for another submission")
+        raise UnprocessableEntity(repeats.OTHER)
 
 
 def _contact(form: Form, email: str, given: Submission) -> Contact:
     known = form_fields.contact_fields(given.fields)
     contact, _ = Contact.upsert(form.workspace_id, email, known, overwrite=False, announce_as="form")
-    if given.visitor_id:
-        track.link(contact, given.visitor_id)
     return contact
 
 
-def _store(form: Form, key: str, given: Submission, contact: Contact | None) -> FormSubmission:
+def _store(
+    form: Form, key: str, given: Submission, contact: Contact | None, visitor_id: str | None
+) -> FormSubmission:
     submission, _ = FormSubmission.store_once(
         form_id=form.id,
         key=key,
         workspace_id=form.workspace_id,
         values=given.fields,
-        visitor_id=given.visitor_id,
+        visitor_id=visitor_id,
         contact_id=contact.id if contact else None,
     )
     return submission
 
 
-def _publish(submission: FormSubmission, contact: Contact | None) -> None:
+def _publish(submission: FormSubmission, contact: Contact | None, visitor: Visitor | None) -> None:
     submitted = FormSubmitted(
         workspace_id=str(submission.workspace_id),
         form_id=str(submission.form_id),
@@ -139,6 +103,6 @@ def _publish(submission: FormSubmission, contact: Contact | None) -> None:
         contact_id=str(submission.contact_id) if submission.contact_id else None,
     )
     if contact:
-        people.publish(contact, submitted)
+        people.publish(contact, submitted, visitor=visitor)
     else:
         events.publish(submitted)

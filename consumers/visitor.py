@@ -1,0 +1,54 @@
+"""What follows when a visitor turns out to be a contact."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from bson import ObjectId
+
+from consumers import activity, page
+from consumers.registry import Delivery, reacts_to
+from models.contact import Contact
+from models.event import EventRecord
+from models.visitor_event import VisitorEvent
+from schemas.page import PageViewed
+from schemas.visitor import VisitorIdentified
+
+BATCH = 500  # page views per round, which costs two queries, an update and one job
+
+Seen = tuple[PageViewed, Delivery]
+
+
+@reacts_to(VisitorIdentified)
+def count_earlier_views(event: VisitorIdentified, delivery: Delivery) -> None:
+    """What it looked at before counts for the contact as if it had been known then.
+
+    Safe to run twice: what a page view brings about has the key of that view's own event, whoever brings it
+    about. A view whose event is no longer in the ledger is too old to count.
+    """
+    for seen in _batches(event):
+        activity.log_all([page.timeline_entry(view, mine) for view, mine in seen], delivery)
+        latest = max(page.moment(view, mine) for view, mine in seen)
+        Contact.touch([ObjectId(event.contact_id)], latest)
+
+
+def _batches(event: VisitorIdentified) -> Iterator[list[Seen]]:
+    mine, last = (ObjectId(event.workspace_id), event.visitor_id, ObjectId(event.contact_id)), None
+    while visits := VisitorEvent.views_of(*mine, after=last, limit=BATCH):
+        views = {view.key: view for view in map(as_event, visits)}
+        records = EventRecord.by_keys([key for key in views if key])
+        if records:
+            yield [(views[r.key], Delivery(str(r.id), r.correlation_id, r.accepted_at)) for r in records]
+        last = visits[-1].id
+
+
+def as_event(visit: VisitorEvent) -> PageViewed:
+    """The event that was published for it, with the contact that it has by now."""
+    return PageViewed(
+        workspace_id=str(visit.workspace_id),
+        visit_id=str(visit.id),
+        visitor_id=visit.visitor_id,
+        url=visit.url,
+        viewed_at=visit.happened_at,
+        contact_id=str(visit.contact_id) if visit.contact_id else None,
+    )

@@ -1,0 +1,74 @@
+"""Redis dies, or hangs, in the middle of work; what it had acknowledged is in its append-only file."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from queues.enqueue import enqueue_many
+from sandbox.process import Server
+from tests.faults.conftest import StartWorker, assert_nothing_is_under_way, new_job, status_of
+from tests.faults.ledger import Ledger
+from tests.waiting import wait_until
+
+JOBS = 300
+HANGS = 7.0  # seconds: longer than a client waits for an answer (queues/connection.py)
+
+
+@pytest.fixture
+def mortal_redis(redis_process: Server) -> Iterator[Server]:
+    """The test's Redis, which lives again in the end."""
+    yield redis_process
+    if redis_process.pid:
+        os.kill(redis_process.pid, signal.SIGCONT)
+    redis_process.stop()
+    redis_process.start()
+
+
+def enqueue_work(count: int, seconds: float) -> list[str]:
+    ids = [f"work-{n}" for n in range(count)]
+    enqueue_many([new_job("work", job_id, seconds=seconds) for job_id in ids])
+    return ids
+
+
+def wait_for_ends(ids: list[str], timeout: float = 30) -> None:
+    wait_until(lambda: all(status_of(job_id) == "finished" for job_id in ids), timeout, "the end of all jobs")
+
+
+def test_a_redis_killed_again_and_again_loses_no_job_and_repeats_none(
+    mortal_redis: Server, start_worker: StartWorker, ledger: Ledger
+) -> None:
+    chance = random.Random(6)
+    workers = [start_worker(), start_worker()]
+    ids = enqueue_work(JOBS, 0.01)
+    for third in (1, 2, 3):
+        wait_until(lambda third=third: len(ledger.count("start")) > third * JOBS / 4)
+        time.sleep(chance.uniform(0, 0.02))  # somewhere in a job
+        mortal_redis.kill()
+        mortal_redis.start()
+    wait_for_ends(ids)
+    assert ledger.count("start") == ledger.count("end") == dict.fromkeys(ids, 1)
+    assert [worker.code() for worker in workers] == [None, None]
+    assert_nothing_is_under_way()
+
+
+def test_a_redis_that_hangs_loses_no_job_and_repeats_none(
+    mortal_redis: Server, start_worker: StartWorker, ledger: Ledger
+) -> None:
+    """What its clients sent meanwhile, and gave up, it does when it goes on: claims that nobody waits for."""
+    workers = [start_worker(), start_worker()]
+    ids = enqueue_work(JOBS, 0.01)
+    wait_until(lambda: len(ledger.count("start")) > JOBS / 4)
+    assert mortal_redis.pid
+    os.kill(mortal_redis.pid, signal.SIGSTOP)
+    time.sleep(HANGS)
+    os.kill(mortal_redis.pid, signal.SIGCONT)
+    wait_for_ends(ids, timeout=100)
+    assert ledger.count("start") == ledger.count("end") == dict.fromkeys(ids, 1)
+    assert [worker.code() for worker in workers] == [None, None]
+    assert_nothing_is_under_way()

@@ -1,0 +1,131 @@
+"""RQ's own program on our queues, as a user runs it: `rq info`, `suspend`, `resume`, `empty`, `worker`.
+
+`rq requeue` is in tests/web/cli/test_env.py, rq-dashboard in tests/web/admin/test_dashboard.py.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections import Counter
+
+import pytest
+
+from queues import heartbeats
+from queues.chains import chain
+from queues.connection import redis
+from queues.enqueue import enqueue, enqueue_many
+from queues.names import BY_PRIORITY
+from tests import pickles
+from tests.queues.conftest import ROOT, RQ, StartWorker, ledger, new_job, rq_environment, status_of
+from tests.waiting import wait_until
+
+FAST = {"QUEUE_MAX_JOBS_PER_SECOND": "0"}
+WORKERS = ["rq.worker.SimpleWorker", "rq.worker.Worker"]
+
+
+def rq(*arguments: str) -> str:
+    """What `rq …` prints."""
+    done = subprocess.run(
+        [RQ, *arguments],
+        cwd=ROOT,
+        env={**os.environ, **rq_environment()},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_rq_info_shows_our_worker_and_counts_our_jobs(start_worker: StartWorker) -> None:
+    start_worker(**FAST)
+    enqueue_many([new_job("note", "done", what="x"), new_job("fail_for_good", "dead")])
+    enqueue(new_job("wait_for_go", "busy", what="busy"))
+    wait_until(lambda: status_of("done") == "finished" and status_of("dead") == "failed")
+    wait_until(lambda: "busy started" in ledger())
+    lines = rq("info", "--raw").splitlines()
+    assert "queue analytics 0, 1 executing, 1 finished, 1 failed" in lines
+    assert "queue crm-events 0, 0 executing, 0 finished, 0 failed" in lines
+    (worker,) = (line for line in lines if line.startswith("worker "))
+    assert heartbeats.workers()[0] in worker
+    assert worker.endswith("jobs: 1 finished, 1 failed")
+    redis().rpush("test:go", 1)
+    wait_until(lambda: status_of("busy") == "finished")  # looking at it has not disturbed it
+
+
+def test_rq_suspend_holds_our_workers_until_rq_resume(start_worker: StartWorker) -> None:
+    start_worker(**FAST)
+    rq("suspend")
+    enqueue(new_job("note", "held", what="held"))
+    wait_until(lambda: redis().llen("clianta:doorbell") == 0, what="a look at the queue")
+    assert rq("info", "--raw", "--only-queues", "analytics").startswith("queue analytics 1, 0 executing")
+    assert ledger() == []
+    rq("resume")
+    wait_until(lambda: ledger() == ["held"], timeout=5)
+
+
+def test_rq_suspend_for_a_while_ends_by_itself(start_worker: StartWorker) -> None:
+    start_worker(**FAST)
+    rq("suspend", "--duration", "2")
+    enqueue(new_job("note", "held", what="held"))
+    wait_until(lambda: ledger() == ["held"])
+    assert not redis().exists("rq:suspended")
+
+
+def test_rq_empty_drops_what_waits_on_that_queue_only(start_worker: StartWorker) -> None:
+    enqueue_many([new_job("note", f"n{n}", what=f"n{n}") for n in range(3)])
+    enqueue(new_job("note", "other", queue="crm-events", what="other"))
+    assert "3 jobs removed from analytics queue" in rq("empty", "analytics")
+    assert redis().keys("rq:job:n*") == []
+    assert enqueue(new_job("note", "n1", what="again"))
+    start_worker(**FAST)
+    wait_until(lambda: sorted(ledger()) == ["again", "other"])
+
+
+@pytest.mark.parametrize("worker_class", WORKERS)
+def test_rq_s_worker_runs_our_jobs_and_our_rules_hold(stores: None, worker_class: str) -> None:
+    enqueue_many([new_job("note", "done", what="done"), new_job("fail_for_good", "dead")])
+    enqueue(new_job("fail", "retried"))
+    chain(
+        new_job("note", "first", what="first"), new_job("note", "second", queue="crm-events", what="second")
+    )
+    rq("worker", "--burst", "--worker-class", worker_class, *BY_PRIORITY)
+    states = {job_id: status_of(job_id) for job_id in ("done", "dead", "retried", "first", "second")}
+    assert states == {
+        "done": "finished",
+        "dead": "failed",  # at once: its error is permanent
+        "retried": "scheduled",
+        "first": "finished",
+        "second": "finished",
+    }
+    assert ledger() == ["done", "fail_for_good", "fail", "first", "second"]
+    assert pickles.found() == []
+
+
+def test_rq_s_worker_beside_ours_takes_its_share_and_no_job_runs_twice(start_worker: StartWorker) -> None:
+    ids = [f"s{n}" for n in range(300)]
+    stock = ("worker", "--worker-class", "rq.worker.SimpleWorker", *BY_PRIORITY)
+    start_worker(RQ, *stock, **rq_environment())
+    start_worker(QUEUE_MAX_JOBS_PER_SECOND="20")
+    enqueue_many([new_job("note", job_id, what=job_id) for job_id in ids])
+    wait_until(lambda: redis().zcard("rq:finished:analytics") == len(ids), timeout=30)
+    assert Counter(ledger()) == Counter(ids)
+    names = Counter(redis().hget(f"rq:job:{job_id}", "worker_name") for job_id in ids)
+    assert len(names) == 2, names
+
+
+def test_what_rq_s_killed_worker_ran_is_run_again_by_ours(start_worker: StartWorker) -> None:
+    enqueue(new_job("wait_for_go", "orphan", what="orphan"))
+    stock = ("worker", "--worker-class", "rq.worker.SimpleWorker", *BY_PRIORITY)
+    killed = start_worker(RQ, *stock, **rq_environment())
+    wait_until(lambda: ledger() == ["orphan started"])
+    killed.kill()
+    killed.wait()
+    (member,) = redis().zrange("rq:wip:analytics", 0, -1)
+    redis().zadd("rq:wip:analytics", {member: 1})  # its lock lapses
+    redis().rpush("test:go", 1)
+    start_worker(**FAST)
+    wait_until(lambda: status_of("orphan") == "finished")
+    assert ledger() == ["orphan started", "orphan started", "orphan ended"]
