@@ -24,6 +24,7 @@ from pymongo import UpdateOne
 from pymongo.errors import BulkWriteError
 
 import config
+from models.personal import Person, delete
 from models.store import DUPLICATE_KEY, now
 
 PENDING, QUEUED, WAITING, DONE, FAILED = "pending", "queued", "waiting", "done", "failed"
@@ -59,6 +60,10 @@ class EventRecord(Document):
             {"fields": ["key"], "unique": True, "partialFilterExpression": {"key": {"$exists": True}}},
             {"fields": ["status", "accepted_at", "position"], "name": "relay_in_order"},
             {"fields": ["status", "queued_at"], "name": "relay_lost"},
+            {
+                "fields": ["payload.contactId"],
+                "partialFilterExpression": {"payload.contactId": {"$exists": True}},
+            },
             {"fields": ["workspace_id", "-accepted_at"]},
             {
                 "fields": ["subject", "status", "position"],
@@ -206,6 +211,17 @@ class EventRecord(Document):
             "run": self.runs,
             "payload": self.payload,
         }
+
+    @classmethod
+    def erase(cls, person: Person) -> int:
+        """Delete the events about the person, except that it was deleted; returns how many."""
+        mine = {"payload.contactId": str(person.contact_id), "type": {"$ne": "contact.deleted"}}
+        return delete(cls, mine)
+
+    @classmethod
+    def erase_keys(cls, keys: Iterable[str]) -> None:
+        """Delete the events of these keys."""
+        cls._get_collection().delete_many({"key": {"$in": list(keys)}})
 
 
 def _done(reactions: Iterable[str]) -> dict[str, datetime]:

@@ -19,6 +19,14 @@ def test_there_are_benchmarks() -> None:
 
 
 @pytest.mark.parametrize("name", BENCHMARKS)
+def test_the_documents_say_what_is_measured(name: str) -> None:
+    text = (ROOT / "docs" / "benchmarks.md").read_text()
+
+    assert f"\npython -m bench.{name} --quick\n" in text
+    assert f"\n## {name.capitalize()}\n" in text
+
+
+@pytest.mark.parametrize("name", BENCHMARKS)
 def test_help_names_what_is_measured_and_the_quick_run(name: str) -> None:
     done = subprocess.run(
         [sys.executable, "-m", f"bench.{name}", "--help"], cwd=ROOT, capture_output=True, text=True
