@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from typing import Any, TypeGuard
 
 import structlog
-from redis import Redis
+from redis import Redis, RedisError
 from rq.command import parse_payload
 from rq.exceptions import AbandonedJobError, NoSuchJobError
 from rq.executions import Execution
@@ -86,6 +86,8 @@ class Performer(BaseWorker):
             following = self._exchange.next()
             self._slots.end(claimed, is_last=following is None)
             claimed = following
+        with suppress(RedisError):  # statistics only
+            self._tally.write(self.connection, self.key)
 
     def _run(self, claimed: Claimed) -> None:
         self._mine.claimed = claimed

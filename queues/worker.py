@@ -91,7 +91,6 @@ class Worker(Performer):
         elif not self._slots.free:
             self._slots.wait_for_a_free_one(seconds)
         else:  # nothing is left to claim
-            self._tally.write(self.connection, self.key)
             self._doorbell.wait(seconds)
 
     def _hear(self, news: claim.Claim) -> None:
