@@ -13,6 +13,7 @@ from bson import ObjectId
 from mongoengine import DateTimeField, DictField, Document, IntField, ObjectIdField, StringField
 from pymongo.errors import BulkWriteError
 
+from models.personal import Person, delete
 from models.store import DUPLICATE_KEY, now
 
 
@@ -40,6 +41,10 @@ class EventRecord(Document):
             {"fields": ["key"], "unique": True, "partialFilterExpression": {"key": {"$exists": True}}},
             {"fields": ["status", "accepted_at"], "name": "relay"},
             {"fields": ["status", "queued_at"], "name": "relay_lost"},
+            {
+                "fields": ["payload.contactId"],
+                "partialFilterExpression": {"payload.contactId": {"$exists": True}},
+            },
             {"fields": ["workspace_id", "-accepted_at"]},
         ],
     }
@@ -113,3 +118,14 @@ class EventRecord(Document):
             "causationId": self.causation_id,
             "payload": self.payload,
         }
+
+    @classmethod
+    def erase(cls, person: Person) -> int:
+        """Delete the events about the person, except that it was deleted; returns how many."""
+        mine = {"payload.contactId": str(person.contact_id), "type": {"$ne": "contact.deleted"}}
+        return delete(cls, mine)
+
+    @classmethod
+    def erase_keys(cls, keys: Iterable[str]) -> None:
+        """Delete the events of these keys."""
+        cls._get_collection().delete_many({"key": {"$in": list(keys)}})
