@@ -88,8 +88,8 @@ def _end(run: TriggerRun, place: int, status: str, seconds: float, **fields: str
 
 def _complete(run_id: str) -> None:
     """Tell that the run is over, once, when its last step has ended."""
-    run = TriggerRun.objects.get(id=run_id)
-    if run.status not in (DONE, FAILED):
+    run = TriggerRun.settle(run_id)
+    if run is None or run.status == SKIPPED:
         return
     workflows.completed(run)
 
