@@ -18,6 +18,7 @@ from models.trigger import Trigger
 from models.trigger_run import OPEN, RunStep, TriggerRun
 from queues.enqueue import NewJob, enqueue, enqueue_many
 from queues.names import CRM_WORKFLOW_BRIDGE
+from schemas.email import SentEmailEvent
 from schemas.event import Event
 from services import conditions
 from services.automation.actions import current
@@ -29,11 +30,13 @@ PLANNED = "run_automations"  # stands among the reactions of an event whose runs
 log = structlog.get_logger()
 
 
-def check(event: Event, delivery: Delivery) -> None:
-    """Enqueue the run of the workspace's automations for this event, if it has any of its type.
+def check_automations(event: Event, delivery: Delivery) -> None:
+    """The last reaction to every event: enqueue the run of the workspace's automations for it, if it has any.
 
-    Safe to run twice: the job has the event's id.
+    Mail scanners set off nothing: nobody opened or clicked. Safe to run twice: the job has the event's id.
     """
+    if isinstance(event, SentEmailEvent) and event.is_machine:
+        return
     if not Trigger.any_for(ObjectId(event.workspace_id), event.type):
         return
     enqueue(
