@@ -13,7 +13,7 @@ from redis import Redis, RedisError
 from redis.connection import AbstractConnection
 from redis.exceptions import ConnectionError, ResponseError, TimeoutError
 
-from queues.scripts import Call, replies, script
+from queues.scripts import Call, is_of_replica, replies, script
 
 FRESH = 10.0  # seconds; a connection that was idle for longer may have been closed by the other side
 
@@ -49,18 +49,23 @@ class Channel(threading.local):
         ]
         try:
             connection.send_packed_command(connection.pack_commands(commands))
-            return [_answer(connection) for _ in commands]
+            answers = [_answer(connection) for _ in commands]
         except BaseException:  # a job's time limit, too: what is still to come is nobody's answer
             connection.disconnect()
             raise
         finally:
             self._used_at = time.monotonic()
+        if any(isinstance(answer, ResponseError) and is_of_replica(answer) for answer in answers):
+            connection.disconnect()  # after a failover it leads to what is a replica now
+        return answers
 
     def _ready(self) -> AbstractConnection:
         if self._process != os.getpid():  # a fork: the connection belongs to the parent
             self._connection, self._process = None, os.getpid()
         if self._connection is None:
-            self._connection = self._client.connection_pool.get_connection()
+            pool = self._client.connection_pool
+            # Not borrowed from the pool, which would never get it back: it goes with its thread.
+            self._connection = pool.connection_class(**pool.connection_kwargs)
         elif time.monotonic() - self._used_at > FRESH and self._is_closed(self._connection):
             self._connection.disconnect()
         return self._connection

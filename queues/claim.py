@@ -14,6 +14,7 @@ from uuid import uuid4
 import structlog
 from redis import Redis
 from rq.executions import Execution
+from rq.job import JobStatus
 
 import config
 from queues import times
@@ -27,7 +28,7 @@ LOCK = 60  # seconds without a heartbeat after which a running job counts as sta
 STALLED = "stalled: its worker died twice while it ran. It is not tried again until you requeue it."
 _STALLED_RESULT = b64encode(zlib.compress(STALLED.encode())).decode()  # as RQ stores a result's text
 
-Rest = Literal["", "rest", "suspect"]  # what claim.lua is told of a worker's state
+Rest = Literal["", "rest", "draining", "suspect"]  # what claim.lua is told of a worker's state
 
 
 class ExecutionIds:
@@ -127,19 +128,20 @@ def answer(connection: Redis, worker_name: str, reply: list[Any]) -> Claim:
 def _claimed(
     connection: Redis, worker_name: str, execution_id: bytes, job_id: bytes, fields: list[Any]
 ) -> Claimed | None:
-    job = Job(job_id.decode(), connection=connection)
     stored = dict(zip(fields[::2], fields[1::2], strict=True))
     try:
+        job = Job(job_id.decode(), connection=connection)
         job.restore(stored)
         if job.origin not in QUEUES:
             raise ValueError(f"its queue {job.origin!r} is unknown")
     except Exception:
         log.exception(
-            "❌ job cannot be read; it is quarantined when its lock has lapsed twice", job_id=job.id
+            "❌ job cannot be read; it is quarantined when its lock has lapsed twice", job_id=job_id
         )
         return None
     execution = Execution(execution_id.decode(), job.id, connection, worker_name)
     execution._job = job
     job.started_at = job.last_heartbeat = datetime.now(UTC)
     job.worker_name = worker_name
+    job._status = JobStatus.STARTED  # or a job that saves itself would seem to wait
     return Claimed(job, execution, is_suspect=b"stalls" in stored)

@@ -11,6 +11,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 
 import structlog
 from redis import Redis, RedisError
@@ -40,6 +41,7 @@ class Exchange:
         self._channel = Channel(connection)
         self._ids = claim.ExecutionIds()
         self._ends: deque[Call] = deque()
+        self._ending: set[str] = set()  # execution ids: over, but Redis may not know yet
         self._is_holding = threading.Event()  # ends, or jobs claimed ahead
         self.is_draining = False  # a suspect waits until nothing runs here
         self._may_have_unknown = False  # whether a claim's answer was lost
@@ -52,7 +54,11 @@ class Exchange:
         """Look for what is due, and claim for the free slots. Raises `RedisError`."""
         self._hand_back_unknown()
         if self.is_draining and not self._slots.are_all_free:
-            return self._send([], slots=0)
+            result = self._send([], slots=0, rest="draining")
+            if not result.is_suspect_waiting:  # it has gone: another worker took it, or its queue was paused
+                self.is_draining = False
+                return replace(result, due_at=clock.now())
+            return result
         rest: Rest = "suspect" if self.is_draining else "rest" if self._slots.are_all_free else ""
         result = self._send([], slots=self._slots.free, rest=rest)
         self.is_draining = result.is_suspect_waiting
@@ -60,9 +66,13 @@ class Exchange:
 
     def hand_back(self, claimed: list[Claimed]) -> None:
         """Put these jobs, and those claimed ahead, back to the front of their queues. Raises `RedisError`."""
-        if ends := self._take_ends():
-            self._channel.run(*ends)
-        hand_back.hand_back(self._connection, self._name, [*claimed, *self._slots.drop_ahead()])
+        self._send_ends()
+        ahead = self._slots.drop_ahead()
+        try:
+            hand_back.hand_back(self._connection, self._name, [*claimed, *ahead])
+        except RedisError:
+            self._may_have_unknown = bool(ahead)  # nobody runs these now: they go back with the next look
+            raise
 
     def ask(self, call: Call) -> list[int]:
         """The reply to a call; with Redis away it tries again until a job's lock has lapsed anyway."""
@@ -73,6 +83,7 @@ class Exchange:
 
     def end(self, call: Call) -> None:
         """A run is over, and this is to be sent; by the same thread's `next` at the latest."""
+        self._ending.add(_execution(call))
         self._ends.append(call)
 
     def next(self, done: Claimed) -> Claimed | None:
@@ -95,8 +106,15 @@ class Exchange:
             self._ends.extendleft(reversed(ends))  # safe to repeat: a run ends once
             raise
         self.is_draining |= result.is_suspect_waiting and not self._slots.free
-        self.has_news(result)
+        self._pass_on(result)
         return result.claimed[0] if result.claimed else None
+
+    def _pass_on(self, news: Claim) -> None:
+        """Whatever becomes of it: the jobs that came along are ours, and must run."""
+        try:
+            self.has_news(news)
+        except Exception:
+            log.exception("❌ the main thread could not be told; it looks for itself later")
 
     def _is_look_due(self) -> bool:
         """Now and then while busy, since nobody waits for what is due then."""
@@ -122,7 +140,7 @@ class Exchange:
                 raise
             result = claim.answer(self._connection, self._name, reply)
             self._keep(result.claimed, slots)
-        _report(ends, outcomes)
+        self._have_arrived(ends, outcomes)
         return result
 
     def _keep(self, claimed: list[Claimed], slots: int) -> None:
@@ -134,15 +152,34 @@ class Exchange:
             self._is_holding.set()
 
     def _take_ends(self) -> list[Call]:
-        return [self._ends.popleft() for _ in range(len(self._ends))]
+        ends = []
+        with suppress(IndexError):  # several threads take at once
+            while True:
+                ends.append(self._ends.popleft())
+        return ends
+
+    def _send_ends(self) -> None:
+        ends = self._take_ends()
+        if not ends:
+            return
+        try:
+            self._have_arrived(ends, self._channel.run(*ends))
+        except RedisError:
+            self._ends.extendleft(reversed(ends))
+            raise
+
+    def _have_arrived(self, ends: Sequence[Call], outcomes: Sequence[object]) -> None:
+        self._ending.difference_update(map(_execution, ends))
+        _report(ends, outcomes)
 
     def _flush(self) -> None:
         ends = self._take_ends()
         if not ends:
             return
         try:
-            _report(ends, self._patiently(ends))
+            self._have_arrived(ends, self._patiently(ends))
         except RedisError as error:
+            self._ending.difference_update(map(_execution, ends))
             log.error("❌ Redis is away: these jobs come back", jobs=len(ends), error=str(error))
 
     def _patiently(self, calls: list[Call]) -> list[list[int]]:
@@ -159,10 +196,14 @@ class Exchange:
         if self._may_have_unknown:
             self._may_have_unknown = False
             try:
-                hand_back.hand_back_unknown(self._connection, self._name, self._ids.prefix, self._slots.knows)
+                hand_back.hand_back_unknown(self._connection, self._name, self._ids.prefix, self._knows)
             except RedisError:
                 self._may_have_unknown = True
                 raise
+
+    def _knows(self, execution: str) -> bool:
+        # In this order: what runs comes to its end.
+        return self._slots.knows(execution) or execution in self._ending
 
     # Nothing is held for longer than a moment.
 
@@ -172,13 +213,17 @@ class Exchange:
             self._is_holding.clear()
             ends, ahead = list(self._ends), self._slots.ahead()
             time.sleep(MOMENT)
-            if ends and self._ends and self._ends[0] is ends[0]:
+            if ends and any(end is ends[0] for end in list(self._ends)):
                 self._flush()
             if ahead and ahead[0] in self._slots.ahead():
                 with suppress(RedisError):  # their locks lapse
                     self.hand_back([])
             if self._ends or self._slots.ahead():
                 self._is_holding.set()
+
+
+def _execution(end: Call) -> str:
+    return str(end.args[1])
 
 
 def _report(ends: Sequence[Call], outcomes: Sequence[object]) -> None:

@@ -54,7 +54,7 @@ def failed(
     job = claimed.job
     keep = DEFAULT_FAILURE_TTL if job.failure_ttl is None else job.failure_ttl
     result = _result(claimed, Result.Type.FAILED, ended_at)
-    result += ["exc_string", b64encode(zlib.compress(error.encode())).decode()]
+    result += ["exc_string", b64encode(zlib.compress(_text(error))).decode()]
     retries = len(job.retry_intervals or ())
     return Call(
         "fail", (), [*_run(claimed, ended_at), outcome, _lapse(ended_at, keep), keep, retries, *result]
@@ -64,7 +64,7 @@ def failed(
 def to_be_retried(claimed: Claimed, due: float, ended_at: datetime) -> Call:
     """The script call for a job that is tried again, at the Unix time `due`; 0 is at once."""
     job = claimed.job
-    error = zlib.compress((job._exc_info or "").encode())
+    error = zlib.compress(_text(job._exc_info or ""))
     return Call(
         "fail", (), [*_run(claimed, ended_at), "retry", f"{due:.3f}", 0, job.retries_left, "exc_info", error]
     )
@@ -99,6 +99,10 @@ def _encoded(return_value: Any) -> bytes:
         return json.dumps(return_value).encode()
     except (TypeError, ValueError, RecursionError):  # as RQ does: the job is done, whatever its result is
         return json.dumps(UNSERIALIZABLE_RETURN_VALUE_PAYLOAD).encode()
+
+
+def _text(error: str) -> bytes:
+    return error.encode(errors="backslashreplace")  # JSON can smuggle in half a character
 
 
 def _lapse(ended_at: datetime, keep: int) -> int | str:

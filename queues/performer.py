@@ -86,15 +86,24 @@ class Performer(BaseWorker):
             log.error("☠️  job quarantined: its worker died twice", job_id=job_id)
             with suppress(NoSuchJobError):
                 job = Job.fetch(job_id, connection=self.connection)
-                self.handle_exception(job, AbandonedJobError, AbandonedJobError(claim.STALLED), None)
+                self._tell_handlers(job)
+
+    def _tell_handlers(self, job: RqJob) -> None:
+        try:
+            self.handle_exception(job, AbandonedJobError, AbandonedJobError(claim.STALLED), None)
+        except Exception:  # a store is away, say: that must end neither a worker nor a thread of it
+            log.exception("❌ the quarantine could not be recorded", job_id=job.id)
 
     def _run_until_nothing_is_left(self, claimed: Claimed | None) -> None:
         while claimed:
-            self._run(claimed)
-            if self._is_worn_out():
-                self._stop()
-            following = self._exchange.next(claimed)
-            self._slots.end(claimed, is_last=following is None)
+            following = None
+            try:
+                self._run(claimed)
+                if self._is_worn_out():
+                    self._stop()
+                following = self._exchange.next(claimed)
+            finally:  # or the slot would be lost, and the job's lock renewed for ever
+                self._slots.end(claimed, is_last=following is None)
             claimed = following
         with suppress(RedisError):  # statistics only
             self._tally.write(self.connection, self.key)

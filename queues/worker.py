@@ -71,6 +71,9 @@ class Worker(Performer):
             except RedisError as error:
                 log.error("❌ Redis is away; trying again", error=str(error), seconds=RECONNECT)
                 self._exchange.is_closed.wait(RECONNECT)
+            except Exception:  # the jobs' threads would go on without anybody to renew their locks
+                log.exception("❌ the main thread failed; trying again", seconds=RECONNECT)
+                self._exchange.is_closed.wait(RECONNECT)
         return self._shut_down()
 
     def _turn(self) -> None:

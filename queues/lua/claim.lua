@@ -7,7 +7,8 @@
 -- ARGV[6]  '' when the worker is busy: it takes jobs, and leaves all else to the next look; or the result entry
 --          for a quarantined job: its exception text, as RQ encodes it
 -- ARGV[7]  'rest' when nothing runs on the worker: it may take a suspect, and then nothing beside it; 'suspect' when
---          it has come to rest for one, which goes first now; else ''
+--          it has come to rest for one, which goes first now; 'draining' while it waits for that, and only asks whether
+--          one still waits; else ''
 -- ARGV[8…] one fresh execution id per free slot
 -- returns  {when the next thing is due or '', ids of quarantined jobs, '1' when a suspect waits for an idle worker,
 --           then per claimed job {execution id, job id, hash}}
@@ -21,7 +22,7 @@
 local now, now_text, worker, lock = tonumber(ARGV[1]), ARGV[2], ARGV[3], tonumber(ARGV[4])
 local table_of_queues, quarantine_text = ARGV[5], ARGV[6]
 local is_look = quarantine_text ~= ''
-local is_at_rest, free = ARGV[7] ~= '', #ARGV - 7
+local is_at_rest, free = ARGV[7] == 'rest' or ARGV[7] == 'suspect', #ARGV - 7
 local claimed, suspects = {}, {}
 local LOOK_AGAIN = 2 -- seconds, while suspended: `rq resume` rings no bell
 
@@ -33,13 +34,15 @@ end
 local function start(queue, job)
   local hash = 'rq:job:' .. job
   local fields = redis.call('HGETALL', hash)
-  local is_job, has_lifetime, is_suspect = false, false, false
+  local is_job, has_lifetime, is_suspect, is_canceled = false, false, false, false
   for i = 1, #fields, 2 do
     is_job = is_job or fields[i] == 'data'
     has_lifetime = has_lifetime or is_mortal(fields[i], fields[i + 1])
     is_suspect = is_suspect or fields[i] == 'stalls'
+    is_canceled = is_canceled or (fields[i] == 'status' and fields[i + 1] == 'canceled')
   end
-  if not is_job then return false end -- deleted in the meantime, or never a job
+  -- Deleted in the meantime, or never a job; or cancelled by a stock tool, which does not find it in its lane.
+  if not is_job or is_canceled then return false end
   if is_suspect and (not is_at_rest or #claimed > 0) then
     suspects[#suspects + 1] = {queue, job}
     return false
@@ -67,7 +70,9 @@ end
 local function starts_allowed(rate, per_second)
   local gap = 1 / per_second
   local burst = math.max(1, per_second) - 1
-  local arrival = math.max(now, tonumber(redis.call('GET', rate) or '0'))
+  local arrival = tonumber(redis.call('GET', rate) or '0')
+  -- Never further ahead than starts can push it: else the clock was set back.
+  arrival = math.max(now, math.min(arrival, now + math.max(1, gap)))
   local slack = burst * gap - (arrival - now)
   return math.max(0, math.floor(slack / gap + 1 + 1e-6)), arrival
 end
@@ -113,15 +118,16 @@ local function paused_queues()
   return names
 end
 
-local function any(prefix)
-  local names = {}
+local function any(prefix, ...)
+  local names = {...}
   for queue in string.gmatch(table_of_queues, '(%S+) %S+ %S+;') do names[#names + 1] = prefix .. queue end
   return redis.call('EXISTS', unpack(names)) > 0
 end
 
 local function look()
   -- A script that has written once may write on when Redis is full, so this DEL also lets workers go on then.
-  redis.call('DEL', 'clianta:doorbell')
+  -- A worker without a free slot leaves one ring for another: it may be about to wait.
+  if free > 0 then redis.call('DEL', 'clianta:doorbell') else redis.call('LTRIM', 'clianta:doorbell', 0, 0) end
   local has_delayed, has_running = any('rq:scheduled:'), any('rq:wip:')
   if has_delayed or has_running then
     for queue in string.gmatch(table_of_queues, '(%S+) %S+ %S+;') do
@@ -131,8 +137,21 @@ local function look()
   end
 end
 
+local function has_waiting()
+  return any('rq:queue:', 'clianta:lanes')
+end
+
+local function has_suspect_waiting()
+  local paused = paused_queues()
+  for queue in string.gmatch(table_of_queues, '(%S+) %S+ %S+;') do
+    local job = not paused[queue] and redis.call('LINDEX', 'rq:queue:' .. queue, 0)
+    if job and redis.call('HEXISTS', 'rq:job:' .. job, 'stalls') == 1 then return true end
+  end
+end
+
 if is_look then look() end
-if free > 0 and (not is_look or any('rq:queue:')) then
+local is_suspect_waiting = ARGV[7] == 'draining' and has_suspect_waiting()
+if free > 0 and (not is_look or has_waiting()) then
   local paused = {}
   if redis.call('EXISTS', 'rq:suspended', 'clianta:paused', 'clianta:lanes') > 0 then
     refill_from_lanes()
@@ -147,9 +166,9 @@ if free > 0 and (not is_look or any('rq:queue:')) then
   take_from_all(paused)
   for i = #suspects, 1, -1 do redis.call('LPUSH', 'rq:queue:' .. suspects[i][1], suspects[i][2]) end
   -- Others may have a free slot. A busy worker need not tell: whoever enqueued has rung.
-  if is_look and wanted > 0 and free == 0 and any('rq:queue:') then redis.call('RPUSH', 'clianta:doorbell', '1') end
+  if is_look and wanted > 0 and free == 0 and has_waiting() then redis.call('RPUSH', 'clianta:doorbell', '1') end
 end
 
-local reply = {due_at == math.huge and '' or string.format('%.6f', due_at), quarantined, #suspects > 0 and '1' or ''}
+local reply = {due_at == math.huge and '' or string.format('%.6f', due_at), quarantined, (#suspects > 0 or is_suspect_waiting) and '1' or ''}
 for _, job in ipairs(claimed) do reply[#reply + 1] = job end
 return reply

@@ -9,7 +9,7 @@
 -- include release
 
 local given = 0
-for i = 3, #ARGV, 3 do
+for i = #ARGV - 2, 3, -3 do -- the first one last, since each goes to the front
   local job, execution, queue = ARGV[i], ARGV[i + 1], ARGV[i + 2]
   if release(job, execution, queue, ARGV[2], true) and redis.call('EXISTS', 'rq:job:' .. job) == 1 then
     redis.call('HSET', 'rq:job:' .. job, 'status', 'queued', 'enqueued_at', ARGV[1])

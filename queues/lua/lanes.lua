@@ -35,7 +35,10 @@ end
 
 local function leave_lane(job, queue, lane)
   local removed = redis.call('LREM', lane_key(queue, lane), 1, job)
-  if removed == 1 then redis.call('HINCRBY', 'clianta:lanes', queue, -1) end
+  if removed == 1 then
+    redis.call('HINCRBY', 'clianta:lanes', queue, -1)
+    if redis.call('EXISTS', lane_key(queue, lane)) == 0 then redis.call('LREM', 'clianta:lanes:' .. queue, 1, lane) end
+  end
   return removed
 end
 
@@ -45,7 +48,7 @@ local function take_turn(queue, few)
   if not lane then return 0 end
   local jobs = redis.call('LPOP', lane_key(queue, lane), few) or {}
   if #jobs > 0 then redis.call('RPUSH', 'rq:queue:' .. queue, unpack(jobs)) end
-  if #jobs == few then redis.call('RPUSH', 'clianta:lanes:' .. queue, lane) end -- when it is empty, its next turn drops it
+  if redis.call('EXISTS', lane_key(queue, lane)) == 1 then redis.call('RPUSH', 'clianta:lanes:' .. queue, lane) end
   return #jobs
 end
 
