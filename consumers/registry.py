@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from schemas.event import Event
 
@@ -27,6 +27,8 @@ class Delivery:
 Reaction = Callable[..., None]  # takes the event and its Delivery
 ReactionT = TypeVar("ReactionT", bound=Reaction)
 
+Delivered = tuple[Event, Delivery]
+
 _reactions: dict[str, dict[str, Reaction]] = {}
 
 
@@ -43,6 +45,23 @@ def reacts_to(*kinds: type[Event]) -> Callable[[ReactionT], ReactionT]:
                 raise ValueError(f"two reactions to {kind.type} are named {function.__name__}")
             known[function.__name__] = function
         return function
+
+    return register
+
+
+def reacts_to_all(kind: type[Event]) -> Callable[[Callable[[Sequence[Any]], None]], Reaction]:
+    """As `reacts_to`, for a function that takes many events of the kind at once, each with its Delivery.
+
+    For events that come in numbers: `consumers.bulk` gives it all of them; a single one is a list of one.
+    """
+
+    def register(function: Callable[[Sequence[Any]], None]) -> Reaction:
+        def one(event: Event, delivery: Delivery) -> None:
+            function([(event, delivery)])
+
+        one.__name__, one.__doc__ = function.__name__, function.__doc__
+        one.at_once = function  # type: ignore[attr-defined]
+        return reacts_to(kind)(one)
 
     return register
 

@@ -6,7 +6,7 @@ the event before it wakes it. done: every reaction took effect. failed: its job 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -177,10 +177,13 @@ class EventRecord(Document):
 
     def mark_done(self, reactions: Iterable[str] = ()) -> bool:
         """Every reaction took effect, these last; returns whether another event waits for it."""
-        keep = timedelta(days=config.settings().events_keep_days)
-        moment = now()
-        changes = {"status": DONE, "done_at": moment, "expires_at": moment + keep, **_done(reactions)}
-        return self._end(self.id, {"$set": changes, "$unset": {"error": ""}})
+        return self._end(self.id, {"$set": _all_done(reactions), "$unset": {"error": ""}})
+
+    @classmethod
+    def mark_all_done(cls, ids: Sequence[ObjectId], reactions: Iterable[str]) -> None:
+        """As `mark_done`, for events without a subject: nobody waits for them."""
+        change = {"$set": _all_done(reactions), "$unset": {"error": ""}}
+        cls._get_collection().update_many({"_id": {"$in": list(ids)}, "status": {"$ne": DONE}}, change)
 
     @classmethod
     def mark_failed(cls, event_id: ObjectId, error: str) -> bool:
@@ -227,3 +230,9 @@ class EventRecord(Document):
 def _done(reactions: Iterable[str]) -> dict[str, datetime]:
     moment = now()
     return {f"reactions.{name}": moment for name in reactions}
+
+
+def _all_done(reactions: Iterable[str]) -> dict[str, Any]:
+    moment = now()
+    keep = timedelta(days=config.settings().events_keep_days)
+    return {"status": DONE, "done_at": moment, "expires_at": moment + keep, **_done(reactions)}

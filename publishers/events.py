@@ -51,6 +51,11 @@ def publish_all(
     return _accept(events, [event.key for event in events], _cause(correlation_id, causation_id), None)
 
 
+def record_all(events: Sequence[Event]) -> list[EventRecord]:
+    """Accept several events for a caller who handles them at once: if it dies, the relay enqueues them."""
+    return _recorded(events, [event.key for event in events], _cause(None, None), None)
+
+
 def put_on_queue(records: Iterable[EventRecord], *, at_front: bool = False) -> int:
     """Enqueue recorded events; returns how many. With Redis away they stay `pending` and it says 0."""
     jobs = {record.id: _job(record, at_front=at_front) for record in records}
@@ -74,19 +79,25 @@ def _cause(correlation_id: str | None, causation_id: str | None) -> cause.Cause:
 def _accept(
     events: Sequence[Event], keys: Sequence[str | None], because: cause.Cause, depth: int | None
 ) -> list[str]:
+    records = _recorded(events, keys, because, depth)
+    put_on_queue(record for record in records if record.status == "pending")
+    return [str(record.id) for record in records]
+
+
+def _recorded(
+    events: Sequence[Event], keys: Sequence[str | None], because: cause.Cause, depth: int | None
+) -> list[EventRecord]:
     if not events:
         return []
     if depth is None:
         depth = EventRecord.depth_of(object_id(because.event_id))
     places = positions.next_ones(len(events))
-    records = EventRecord.accept(
+    return EventRecord.accept(
         [
             _record(event, key, because, depth, place)
             for event, key, place in zip(events, keys, places, strict=True)
         ]
     )
-    put_on_queue(record for record in records if record.status == "pending")
-    return [str(record.id) for record in records]
 
 
 def _record(event: Event, key: str | None, because: cause.Cause, depth: int, position: int) -> EventRecord:

@@ -1,4 +1,4 @@
-"""Store what visitors did, and publish their page views. Every store command serves a whole batch."""
+"""Accept what visitors did, as one event per batch: the reaction to it, `consumers/visits.py`, stores it."""
 
 from __future__ import annotations
 
@@ -7,57 +7,30 @@ from collections.abc import Sequence
 from bson import ObjectId
 
 from models.visitor import Visitor, visitor_key
-from models.visitor_event import PAGE_VIEW, VisitorEvent
 from models.workspace import Workspace
 from publishers import events
-from schemas.page import PageViewed
+from schemas.visits import Visit, VisitsTracked
 from web.public import visitors
 from web.public.bodies import TrackedEvent
 
-Known = dict[str, ObjectId]  # visitor_key -> contact
-
 
 def accept(tracked: Sequence[tuple[Workspace, TrackedEvent]]) -> int:
-    """Store the events of visitors who may be tracked; returns how many those were. Safe to repeat.
-
-    Visitors without a contact are looked up again after the insert, and `visitors.link` works the other way
-    round: whichever of two requests at the same time comes second, the events get their contact.
-    """
+    """Publish the events of visitors who may be tracked; returns how many those were. Safe to repeat."""
     known = Visitor.known({_key(event) for _, event in tracked})
     kept = [event for workspace, event in tracked if visitors.may_track(workspace, known.get(_key(event)))]
-    if kept:
-        _store(kept, {key: visitor.contact_id for key, visitor in known.items() if visitor.contact_id})
+    by_workspace: dict[ObjectId, list[Visit]] = {}
+    for event in kept:
+        by_workspace.setdefault(event.workspace_id, []).append(_visit(event))
+    events.publish_all(
+        [VisitsTracked(workspace_id=str(found), visits=visits) for found, visits in by_workspace.items()]
+    )
     return len(kept)
 
 
-def _store(kept: list[TrackedEvent], contacts: Known) -> None:
-    visits = [_document(event, contacts.get(_key(event))) for event in kept]
-    were_known = VisitorEvent.store(visits)
-    unknown = {_key(visit) for visit in visits} - contacts.keys()
-    late = Visitor.contacts_of(unknown) if unknown else {}
-    for visit in visits:
-        visit.contact_id = visit.contact_id or late.get(_key(visit))
-    # A request that died left events without the contact that their visitor has got since.
-    VisitorEvent.set_contacts(visit for visit in visits if were_known or _key(visit) in late)
-    views = {visit.id: visit for visit in visits if visit.event_type == PAGE_VIEW}
-    events.publish_all([_page_viewed(visit) for visit in views.values()])
-
-
-def _key(event: TrackedEvent | VisitorEvent) -> str:
+def _key(event: TrackedEvent) -> str:
     return visitor_key(event.workspace_id, event.visitor_id)
 
 
-def _document(event: TrackedEvent, contact_id: ObjectId | None) -> VisitorEvent:
-    fields = event.model_dump(exclude={"timestamp"}, exclude_none=True)
-    return VisitorEvent(**fields, happened_at=event.timestamp, contact_id=contact_id)
-
-
-def _page_viewed(visit: VisitorEvent) -> PageViewed:
-    return PageViewed(
-        workspace_id=str(visit.workspace_id),
-        visit_id=str(visit.id),
-        visitor_id=visit.visitor_id,
-        url=visit.url,
-        viewed_at=visit.happened_at,
-        contact_id=str(visit.contact_id) if visit.contact_id else None,
-    )
+def _visit(event: TrackedEvent) -> Visit:
+    fields = event.model_dump(exclude={"workspace_id", "timestamp"}, exclude_none=True)
+    return Visit(**fields, happened_at=event.timestamp)
