@@ -6,6 +6,7 @@ Each action of a run is a job of its own, `jobs/automation_step.py`: it is retri
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import structlog
 from bson import ObjectId
@@ -113,18 +114,22 @@ def _run(trigger: Trigger, record: EventRecord, reason: str | None) -> TriggerRu
         correlation_id=record.correlation_id,
         depth=record.depth,
         reason=reason,
-        steps=[] if reason else [RunStep(action=action) for action in trigger.actions],
+        steps=[] if reason else [_step(action) for action in trigger.actions],
     )
 
 
+def _step(action: dict[str, Any]) -> RunStep:
+    wire = current(action)
+    return RunStep(kind=wire["type"], action=wire)
+
+
 def _job(run: TriggerRun, place: int) -> NewJob:
-    kind = current(run.steps[place].action)["type"]
     return NewJob(
         queue=CRM_WORKFLOW_BRIDGE,
         func="jobs.automation_step.run",
         id=f"automation-{run.id}-{place}",
         kwargs={"run_id": run.id, "place": place},
-        description=f"automation: {kind} for {run.event_type}",
+        description=f"automation: {run.steps[place].kind} for {run.event_type}",
         meta={
             "event_id": str(run.event_id),
             "correlation_id": run.correlation_id,

@@ -21,17 +21,17 @@ Seen = tuple[PageViewed, Delivery]
 
 
 @reacts_to_all(PageViewed)
-def log_page_view(views: Sequence[Seen]) -> None:
-    """Enter them in the timelines of visitors who are known by now. Safe to run twice: entered once."""
-    if known := _known(views):
-        activity.log_all([timeline_entry(event, delivery) for event, delivery in known], known[0][1])
+def count_for_contact(views: Sequence[Seen]) -> None:
+    """Timeline entry and last-activity stamp, for visitors who are known by now.
 
-
-@reacts_to_all(PageViewed)
-def stamp_last_activity(views: Sequence[Seen]) -> None:
-    """Safe to run twice: the stamps only move forward."""
+    Safe to run twice: entered once, and stamps only move forward.
+    """
+    known = _known(views)
+    if not known:
+        return
+    activity.log_all([timeline_entry(event, delivery) for event, delivery in known], known[0][1])
     stamps: dict[ObjectId, datetime] = {}
-    for event, delivery in _known(views):
+    for event, delivery in known:
         contact_id, at = ObjectId(event.contact_id), moment(event, delivery)
         stamps[contact_id] = max(at, stamps.get(contact_id, at))
     Contact.touch_each(stamps)

@@ -6,11 +6,12 @@ from collections.abc import Iterator
 
 from bson import ObjectId
 
-from consumers import activity, page, visits
+from consumers import activity, page
 from consumers.registry import Delivery, reacts_to
 from models.contact import Contact
 from models.event import EventRecord
 from models.visitor_event import VisitorEvent
+from publishers import pages
 from schemas.visitor import VisitorIdentified
 
 BATCH = 500  # page views per round, which costs two queries, an update and one job
@@ -32,7 +33,7 @@ def count_earlier_views(event: VisitorIdentified, delivery: Delivery) -> None:
 def _batches(event: VisitorIdentified) -> Iterator[list[page.Seen]]:
     mine, last = (ObjectId(event.workspace_id), event.visitor_id, ObjectId(event.contact_id)), None
     while stored := VisitorEvent.views_of(*mine, after=last, limit=BATCH):
-        views = {view.key: view for view in map(visits.as_event, stored)}
+        views = {view.key: view for view in map(pages.view, stored)}
         records = EventRecord.by_keys([key for key in views if key])
         if records:
             yield [(views[r.key], Delivery(str(r.id), r.correlation_id, r.accepted_at)) for r in records]

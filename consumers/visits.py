@@ -6,9 +6,10 @@ from bson import ObjectId
 
 from consumers import bulk
 from consumers.registry import Delivery, reacts_to
+from models.event import EventRecord
 from models.visitor import Visitor, visitor_key
 from models.visitor_event import PAGE_VIEW, VisitorEvent
-from schemas.page import PageViewed
+from publishers import pages
 from schemas.visits import Visit, VisitsTracked
 
 
@@ -27,19 +28,8 @@ def store_visits(event: VisitsTracked, delivery: Delivery) -> None:
         visit.contact_id = contacts.get(_key(visit))
     VisitorEvent.set_contacts(visits)
     views = {visit.id: visit for visit in visits if visit.event_type == PAGE_VIEW}
-    bulk.publish([as_event(visit) for visit in views.values()])
-
-
-def as_event(visit: VisitorEvent) -> PageViewed:
-    """The event of a page view, with the contact that it has by now."""
-    return PageViewed(
-        workspace_id=str(visit.workspace_id),
-        visit_id=str(visit.id),
-        visitor_id=visit.visitor_id,
-        url=visit.url,
-        viewed_at=visit.happened_at,
-        contact_id=str(visit.contact_id) if visit.contact_id else None,
-    )
+    bulk.publish([pages.view(visit) for visit in views.values()])
+    EventRecord.empty(ObjectId(delivery.event_id), "visits")  # or all would be stored twice
 
 
 def _document(workspace_id: ObjectId, visit: Visit, delivery: Delivery) -> VisitorEvent:

@@ -102,9 +102,10 @@ class EventRecord(Document):
     @classmethod
     def mark_queued(cls, ids: Iterable[ObjectId]) -> None:
         """Their jobs are in Redis at this moment."""
-        cls.objects(id__in=list(ids), status__in=[PENDING, QUEUED]).update(
-            set__status=QUEUED, set__queued_at=now()
-        )
+        if found := list(ids):
+            cls.objects(id__in=found, status__in=[PENDING, QUEUED]).update(
+                set__status=QUEUED, set__queued_at=now()
+            )
 
     @classmethod
     def pending(cls, before: datetime, limit: int) -> list[EventRecord]:
@@ -219,7 +220,14 @@ class EventRecord(Document):
     def erase(cls, person: Person) -> int:
         """Delete the events about the person, except that it was deleted; returns how many."""
         mine = {"payload.contactId": str(person.contact_id), "type": {"$ne": "contact.deleted"}}
-        return delete(cls, mine)
+        visitors = {"payload.visits.visitorId": {"$in": list(person.visitor_ids)}}
+        on_their_way = {"status": {"$in": [*OPEN, FAILED]}, "type": "visits.tracked", **visitors}
+        return delete(cls, mine) + delete(cls, on_their_way)
+
+    @classmethod
+    def empty(cls, event_id: ObjectId, field: str) -> None:
+        """Drop a list from its payload: what it held is stored elsewhere by now."""
+        cls.objects(id=event_id).update_one(__raw__={"$set": {f"payload.{field}": []}})
 
     @classmethod
     def erase_keys(cls, keys: Iterable[str]) -> None:

@@ -1,14 +1,15 @@
 """publish(): record an event in the ledger, then put it on `crm-events`.
 
 Once the ledger has it the event is accepted: when Redis is away the record stays `pending` and the relay
-(publishers/relay.py) enqueues it later. Whoever publishes calls the functions of a family, like
-`contacts.created(…)`, one at a time or several in a `batch()`.
+(publishers/relay.py) enqueues it later. The functions of a family, like `contacts.created(…)`, publish one
+event each, or in a `batch()` all of it at once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Container, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 
 import structlog
 from bson import ObjectId
@@ -22,6 +23,10 @@ from schemas.event import Event
 
 # By name: a publisher knows no consumer.
 DISPATCHER = "consumers.dispatch.handle"
+# Browsers wait for it, and it is done within seconds: only the relay marks those whose job waits for longer.
+UNMARKED = {"visits.tracked"}
+
+_batch: ContextVar[list[Event] | None] = ContextVar("batch", default=None)
 
 log = structlog.get_logger()
 
@@ -56,18 +61,50 @@ def record_all(events: Sequence[Event]) -> list[EventRecord]:
     return _recorded(events, [event.key for event in events], _cause(None, None), None)
 
 
-def put_on_queue(records: Iterable[EventRecord], *, at_front: bool = False) -> int:
-    """Enqueue recorded events; returns how many. With Redis away they stay `pending` and it says 0."""
-    jobs = {record.id: _job(record, at_front=at_front) for record in records}
+def announce(event: Event) -> None:
+    """Publish it now, or with the others of the `batch()` that is open on this thread."""
+    if (waiting := _batch.get()) is None:
+        publish(event)
+    else:
+        waiting.append(event)
+
+
+@contextmanager
+def batch() -> Iterator[None]:
+    """What is announced in the block is published at its end, together; none of it when the block raises.
+
+    A batch within a batch is part of it.
+    """
+    if _batch.get() is not None:
+        yield
+        return
+    token = _batch.set([])
+    try:
+        yield
+        announced = _batch.get() or []
+    finally:
+        _batch.reset(token)
+    publish_all(announced)
+
+
+def put_on_queue(
+    records: Iterable[EventRecord], *, at_front: bool = False, unmarked: Container[str] = ()
+) -> int:
+    """Enqueue recorded events; returns how many. With Redis away they stay `pending` and it says 0.
+
+    So do those of types that are to stay `unmarked`, which saves a store command.
+    """
+    queued = list(records)
+    jobs = [_job(record, at_front=at_front) for record in queued]
     if not jobs:
         return 0
     try:
-        queues.enqueue.enqueue_many(list(jobs.values()))
+        queues.enqueue.enqueue_many(jobs)
     except queues.enqueue.RedisError as error:
         log.warning("⏸️  Redis is away: events stay pending", events=len(jobs), error=str(error))
         return 0
     with suppress(StoreError):  # accepted and enqueued all the same; the relay sees that its job is there
-        EventRecord.mark_queued(jobs)
+        EventRecord.mark_queued(record.id for record in queued if record.type not in unmarked)
     return len(jobs)
 
 
@@ -80,7 +117,7 @@ def _accept(
     events: Sequence[Event], keys: Sequence[str | None], because: cause.Cause, depth: int | None
 ) -> list[str]:
     records = _recorded(events, keys, because, depth)
-    put_on_queue(record for record in records if record.status == "pending")
+    put_on_queue((record for record in records if record.status == "pending"), unmarked=UNMARKED)
     return [str(record.id) for record in records]
 
 

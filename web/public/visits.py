@@ -8,8 +8,8 @@ from bson import ObjectId
 
 from models.visitor import Visitor, visitor_key
 from models.workspace import Workspace
-from publishers import events
-from schemas.visits import Visit, VisitsTracked
+from publishers import events, pages
+from schemas.visits import Visit
 from web.public import visitors
 from web.public.bodies import TrackedEvent
 
@@ -21,9 +21,9 @@ def accept(tracked: Sequence[tuple[Workspace, TrackedEvent]]) -> int:
     by_workspace: dict[ObjectId, list[Visit]] = {}
     for event in kept:
         by_workspace.setdefault(event.workspace_id, []).append(_visit(event))
-    events.publish_all(
-        [VisitsTracked(workspace_id=str(found), visits=visits) for found, visits in by_workspace.items()]
-    )
+    with events.batch():
+        for workspace_id, visits in by_workspace.items():
+            pages.tracked(workspace_id, visits)
     return len(kept)
 
 

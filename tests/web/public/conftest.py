@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
 from mongoengine import QuerySet
+from redis.connection import AbstractConnection
 from werkzeug.test import TestResponse
 
 from consumers import dispatch
@@ -99,6 +101,21 @@ def settle_visits() -> None:
 def published() -> QuerySet:
     """The ledger without the batches themselves."""
     return EventRecord.objects(type__ne="visits.tracked")
+
+
+@contextmanager
+def count_round_trips() -> Iterator[list[str]]:
+    """Collects what this process sends to Redis: an entry for each time that it waits for an answer."""
+    trips: list[str] = []
+    send = AbstractConnection.send_packed_command
+
+    def counting(connection: Any, command: Any, *args: Any, **kwargs: Any) -> Any:
+        trips.append(str(command)[:80])
+        return send(connection, command, *args, **kwargs)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(AbstractConnection, "send_packed_command", counting)
+        yield trips
 
 
 @pytest.fixture
