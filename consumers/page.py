@@ -8,19 +8,19 @@ from urllib.parse import urlsplit
 
 from bson import ObjectId
 
-from consumers import activity, automations
-from consumers.registry import Delivery, reacts_to_all
+from consumers import activity
+from consumers.registry import Delivery, reacts_to, takes_many
 from models.contact import Contact
 from models.visitor_event import VisitorEvent
 from schemas.page import PageViewed
 
 SHOWN = 200  # characters of a path in a title; the details hold the whole address
 
-
 Seen = tuple[PageViewed, Delivery]
 
 
-@reacts_to_all(PageViewed)
+@reacts_to(PageViewed)
+@takes_many
 def count_for_contact(views: Sequence[Seen]) -> None:
     """Timeline entry and last-activity stamp, for visitors who are known by now.
 
@@ -35,12 +35,6 @@ def count_for_contact(views: Sequence[Seen]) -> None:
         contact_id, at = ObjectId(event.contact_id), moment(event, delivery)
         stamps[contact_id] = max(at, stamps.get(contact_id, at))
     Contact.touch_each(stamps)
-
-
-@reacts_to_all(PageViewed)
-def check_automations(views: Sequence[Seen]) -> None:
-    """Safe to run twice, see `automations.check`."""
-    automations.check_all(views)
 
 
 def timeline_entry(event: PageViewed, delivery: Delivery) -> activity.Entry:

@@ -49,21 +49,19 @@ def reacts_to(*kinds: type[Event]) -> Callable[[ReactionT], ReactionT]:
     return register
 
 
-def reacts_to_all(kind: type[Event]) -> Callable[[Callable[[Sequence[Any]], None]], Reaction]:
-    """As `reacts_to`, for a function that takes many events of the kind at once, each with its Delivery.
+def takes_many(function: Callable[[Sequence[Any]], None]) -> Reaction:
+    """Decorator: make a reaction of a function that takes many events at once, each with its Delivery.
 
-    For events that come in numbers: `consumers.bulk` gives it all of them; a single one is a list of one.
+    For events that come in numbers: `consumers.bulk` gives it those of one type and workspace together; a
+    single one is a list of one.
     """
 
-    def register(function: Callable[[Sequence[Any]], None]) -> Reaction:
-        def one(event: Event, delivery: Delivery) -> None:
-            function([(event, delivery)])
+    def one(event: Event, delivery: Delivery) -> None:
+        function([(event, delivery)])
 
-        one.__name__, one.__doc__ = function.__name__, function.__doc__
-        one.at_once = function  # type: ignore[attr-defined]
-        return reacts_to(kind)(one)
-
-    return register
+    one.__name__, one.__doc__ = function.__name__, function.__doc__
+    one.at_once = function  # type: ignore[attr-defined]
+    return one
 
 
 def reactions(event_type: str) -> dict[str, Reaction]:

@@ -41,7 +41,7 @@ class Exchange:
         self._ids = claim.ExecutionIds()
         self._ends: deque[Call] = deque()
         self._is_holding = threading.Event()  # ends, or jobs claimed ahead
-        self._is_draining = False  # a suspect waits until nothing runs here
+        self.is_draining = False  # a suspect waits until nothing runs here
         self._may_have_unknown = False  # whether a claim's answer was lost
         self._looked_at = 0.0  # monotonic: when a busy thread last looked for what is due
         threading.Thread(target=self._tend, name="exchange", daemon=True).start()
@@ -51,12 +51,17 @@ class Exchange:
     def claim(self) -> Claim:
         """Look for what is due, and claim for the free slots. Raises `RedisError`."""
         self._hand_back_unknown()
-        if not self._slots.are_all_free:
-            return self._send([], slots=0 if self._is_draining else self._slots.free)
-        return self._send([], slots=self._slots.free, rest="suspect" if self._is_draining else "rest")
+        if self.is_draining and not self._slots.are_all_free:
+            return self._send([], slots=0)
+        rest: Rest = "suspect" if self.is_draining else "rest" if self._slots.are_all_free else ""
+        result = self._send([], slots=self._slots.free, rest=rest)
+        self.is_draining = result.is_suspect_waiting
+        return result
 
     def hand_back(self, claimed: list[Claimed]) -> None:
         """Put these jobs, and those claimed ahead, back to the front of their queues. Raises `RedisError`."""
+        if ends := self._take_ends():
+            self._channel.run(*ends)
         hand_back.hand_back(self._connection, self._name, [*claimed, *self._slots.drop_ahead()])
 
     def ask(self, call: Call) -> list[int]:
@@ -70,9 +75,9 @@ class Exchange:
         """A run is over, and this is to be sent; by the same thread's `next` at the latest."""
         self._ends.append(call)
 
-    def next(self) -> Claimed | None:
+    def next(self, done: Claimed) -> Claimed | None:
         """The thread's next job; None: its slot is free, and all ends were sent."""
-        if not (self.is_closed.is_set() or self._is_draining):
+        if not (self.is_closed.is_set() or self.is_draining or done.is_suspect):
             if ahead := self._slots.take_ahead():
                 self._is_holding.set()
                 return ahead
@@ -89,6 +94,7 @@ class Exchange:
         except RedisError:
             self._ends.extendleft(reversed(ends))  # safe to repeat: a run ends once
             raise
+        self.is_draining |= result.is_suspect_waiting and not self._slots.free
         self.has_news(result)
         return result.claimed[0] if result.claimed else None
 
@@ -116,8 +122,6 @@ class Exchange:
                 raise
             result = claim.answer(self._connection, self._name, reply)
             self._keep(result.claimed, slots)
-        if slots:
-            self._is_draining = result.is_suspect_waiting
         _report(ends, outcomes)
         return result
 
