@@ -22,9 +22,10 @@ log = structlog.get_logger()
 def publish(facts: Sequence[Event]) -> None:
     """Accept events whose order does not matter, and run what is to be done for those that are new.
 
-    Safe to run twice: an event that is done is left alone.
+    They are of one type and workspace, and no automation led to them. Safe to run twice: an event that is
+    done is left alone.
     """
-    records = events.record_all(facts)
+    records = events.record_all(facts, depth=0)
     waiting = [
         (fact, record) for fact, record in zip(facts, records, strict=True) if record.status == PENDING
     ]

@@ -56,9 +56,9 @@ def publish_all(
     return _accept(events, [event.key for event in events], _cause(correlation_id, causation_id), None)
 
 
-def record_all(events: Sequence[Event]) -> list[EventRecord]:
+def record_all(events: Sequence[Event], *, depth: int) -> list[EventRecord]:
     """Accept several events for a caller who handles them at once: if it dies, the relay enqueues them."""
-    return _recorded(events, [event.key for event in events], _cause(None, None), None)
+    return _recorded(events, [event.key for event in events], _cause(None, None), depth)
 
 
 def announce(event: Event) -> None:
