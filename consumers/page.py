@@ -10,7 +10,6 @@ from bson import ObjectId
 
 from consumers import activity
 from consumers.registry import Delivery, reacts_to, takes_many
-from models.contact import Contact
 from models.visitor_event import VisitorEvent
 from schemas.page import PageViewed
 
@@ -21,20 +20,10 @@ Seen = tuple[PageViewed, Delivery]
 
 @reacts_to(PageViewed)
 @takes_many
-def count_for_contact(views: Sequence[Seen]) -> None:
-    """Timeline entry and last-activity stamp, for visitors who are known by now.
-
-    Safe to run twice: entered once, and stamps only move forward.
-    """
-    known = _known(views)
-    if not known:
-        return
-    activity.log_all([timeline_entry(event, delivery) for event, delivery in known], known[0][1])
-    stamps: dict[ObjectId, datetime] = {}
-    for event, delivery in known:
-        contact_id, at = ObjectId(event.contact_id), moment(event, delivery)
-        stamps[contact_id] = max(at, stamps.get(contact_id, at))
-    Contact.touch_each(stamps)
+def log_page_view(views: Sequence[Seen]) -> None:
+    """Enter them in the timelines of visitors who are known by now. Safe to run twice: entered once."""
+    if seen := known(views):
+        activity.log_all([timeline_entry(event, delivery) for event, delivery in seen], seen[0][1])
 
 
 def timeline_entry(event: PageViewed, delivery: Delivery) -> activity.Entry:
@@ -55,7 +44,7 @@ def moment(event: PageViewed, delivery: Delivery) -> datetime:
     return min(event.viewed_at, delivery.accepted_at)
 
 
-def _known(views: Sequence[Seen]) -> list[Seen]:
+def known(views: Sequence[Seen]) -> list[Seen]:
     """Those with a contact: a visitor may have been identified after the event was published."""
     late = [ObjectId(event.visit_id) for event, _ in views if not event.contact_id]
     found = VisitorEvent.contacts_of(late) if late else {}
