@@ -60,9 +60,12 @@ class Exchange:
 
     def hand_back(self, claimed: list[Claimed]) -> None:
         """Put these jobs, and those claimed ahead, back to the front of their queues. Raises `RedisError`."""
-        if ends := self._take_ends():
-            self._channel.run(*ends)
-        hand_back.hand_back(self._connection, self._name, [*claimed, *self._slots.drop_ahead()])
+        self._flush(patiently=False)
+        try:
+            hand_back.hand_back(self._connection, self._name, [*claimed, *self._slots.drop_ahead()])
+        except RedisError:
+            self._may_have_unknown = True  # those ahead: nobody here knows them any more
+            raise
 
     def ask(self, call: Call) -> list[int]:
         """The reply to a call; with Redis away it tries again until a job's lock has lapsed anyway."""
@@ -136,14 +139,15 @@ class Exchange:
     def _take_ends(self) -> list[Call]:
         return [self._ends.popleft() for _ in range(len(self._ends))]
 
-    def _flush(self) -> None:
+    def _flush(self, *, patiently: bool = True) -> None:
         ends = self._take_ends()
         if not ends:
             return
         try:
-            _report(ends, self._patiently(ends))
+            _report(ends, self._patiently(ends) if patiently else self._channel.run(*ends))
         except RedisError as error:
-            log.error("❌ Redis is away: these jobs come back", jobs=len(ends), error=str(error))
+            self._ends.extendleft(reversed(ends))
+            log.error("❌ Redis is away: ended jobs cannot be finished", jobs=len(ends), error=str(error))
 
     def _patiently(self, calls: list[Call]) -> list[list[int]]:
         deadline = time.monotonic() + claim.LOCK
