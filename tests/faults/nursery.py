@@ -10,9 +10,12 @@ from __future__ import annotations
 import ctypes
 import json
 import os
+import resource
 import signal
 import sys
 from typing import Any
+
+import psutil
 
 import scheduler
 import worker
@@ -56,8 +59,16 @@ def _be_born(request: dict[str, Any]) -> str:
     for target, source in ((0, nothing), (1, log), (2, log)):
         os.dup2(source, target)
     os.environ.update(request["environment"])
+    if megabytes := os.environ.get("FAULTS_MEMORY_MB"):
+        _limit_memory(int(megabytes) * 1_048_576)
     sys.argv = [f"{request['program']}.py"]
     return str(request["program"])
+
+
+def _limit_memory(more: int) -> None:
+    """The process may grow by that many bytes, then malloc fails."""
+    most = psutil.Process().memory_info().vms + more
+    resource.setrlimit(resource.RLIMIT_AS, (most, most))
 
 
 if __name__ == "__main__":

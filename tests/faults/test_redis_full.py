@@ -1,0 +1,99 @@
+"""Redis at its `maxmemory` with `noeviction`: events stay pending, the worker goes on with what it has."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+
+import pytest
+from bson import ObjectId
+from redis.exceptions import OutOfMemoryError
+
+from models.event import EventRecord
+from models.store import now
+from publishers import events
+from publishers.relay import PENDING_AGE
+from queues.connection import redis
+from queues.enqueue import enqueue_many
+from schemas.contact import ContactUpdated
+from tests.faults.conftest import StartWorker, assert_nothing_is_under_way, hasten_retries, new_job, status_of
+from tests.faults.ledger import Ledger
+from tests.faults.processes import Nursery
+from tests.waiting import wait_until
+
+EVENTS = 5
+KINDS = ("work", "stumble", "fail")
+ENDS = {
+    "held": "finished",
+    "work": "finished",
+    "stumble": "finished",
+    "fail": "failed",
+}  # kind of job -> its status in the end
+
+
+@pytest.fixture
+def limited_redis(stores: None) -> Iterator[None]:
+    """Redis has a limit that is not reached yet."""
+    client = redis()
+    client.config_set("maxmemory", client.info("memory")["used_memory"] + 4_000_000)
+    yield
+    client.config_set("maxmemory", 0)
+
+
+def fill() -> None:
+    for size in (10_000, 1):
+        for number in count():
+            try:
+                redis().set(f"{size} ballast:{number}", "x" * size)
+            except OutOfMemoryError:
+                break
+
+
+def drop_ballast() -> None:
+    redis().delete(*redis().scan_iter("* ballast:*", count=1_000))
+
+
+def published() -> set[str]:
+    return {record.status for record in EventRecord.objects}
+
+
+def have_ended(ids: list[str]) -> bool:
+    return all(status_of(job_id) == ENDS[job_id.split("-")[0]] for job_id in ids)
+
+
+def have_ended_if_hastened(ids: list[str]) -> bool:
+    hasten_retries()
+    return have_ended(ids)
+
+
+def test_a_full_redis_keeps_events_pending_and_the_worker_goes_on(
+    limited_redis: None, start_worker: StartWorker, nursery: Nursery, ledger: Ledger, tmp_path: Path
+) -> None:
+    gate = tmp_path / "gate"
+    worker = start_worker()
+    running = [f"held-{n}" for n in range(3)]
+    waiting = [f"{kind}-{n}" for n in range(20) for kind in KINDS]
+    enqueue_many([new_job("wait_for_file", job_id, path=str(gate)) for job_id in running])
+    wait_until(lambda: ledger.count("start") == dict.fromkeys(running, 1))
+    enqueue_many([new_job(job_id.split("-")[0], job_id) for job_id in waiting])
+    fill()
+
+    workspace, contact = str(ObjectId()), str(ObjectId())
+    for number in range(EVENTS):
+        events.publish(ContactUpdated(workspace_id=workspace, contact_id=contact, changed=[str(number)]))
+    assert EventRecord.objects.count() == EVENTS
+    assert published() == {"pending"}
+
+    gate.touch()
+    succeeding = running + [job_id for job_id in waiting if job_id.startswith("work")]
+    wait_until(lambda: have_ended(succeeding), what="the end of what succeeds")
+    drop_ballast()
+    wait_until(lambda: have_ended_if_hastened(waiting), timeout=70, what="the end of those that failed")
+    assert ledger.repeated_without_cause(set()) == []
+
+    EventRecord.objects.update(set__accepted_at=now() - 2 * PENDING_AGE)  # old enough for the relay
+    nursery.start("scheduler")
+    wait_until(lambda: published() == {"done"}, timeout=20, what="the events' reactions")
+    assert worker.code() is None
+    assert_nothing_is_under_way()
