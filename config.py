@@ -77,6 +77,9 @@ class Settings(BaseSettings):
     )
     jobs_enabled: bool = Field(True, description="false: the scheduler starts no scheduled job")
     ticks_keep_days: int = Field(90, ge=1, description="Days that the run ledger of scheduled jobs is kept")
+    events_keep_days: int = Field(
+        90, ge=1, description="Days that the ledger keeps an event after all its reactions are done"
+    )
     tz: str = Field("UTC", description="Time zone of cron entries without one of their own")
     admin_user: str = Field("admin", min_length=1, description="User name of the admin pages")
     admin_password: SecretStr | None = Field(None, description="Password of the admin pages")

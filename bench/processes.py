@@ -42,6 +42,33 @@ def running(
         _stop(process)
 
 
+@contextmanager
+def answering(command: Sequence[str], environment: Mapping[str, str]) -> Iterator[Callable[[object], str]]:
+    """A program that answers each line with one, for the block: a function that asks it. Raises `Failed`."""
+    process = subprocess.Popen(
+        command,
+        cwd=ROOT,
+        env=environment,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        bufsize=1,
+        start_new_session=True,
+    )
+
+    def ask(question: object) -> str:
+        print(question, file=process.stdin)
+        if process.stdout and (answer := process.stdout.readline()):
+            return answer.strip()
+        raise Failed(f"{' '.join(command)} ended without an answer")
+
+    with process:
+        try:
+            yield ask
+        finally:
+            _stop(process)
+
+
 def output_of(command: Sequence[str], environment: Mapping[str, str]) -> str:
     """What the program prints. Raises `Failed` with what it said when it fails."""
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
@@ -68,7 +95,7 @@ def pause(seconds: float) -> None:
     time.sleep(seconds)
 
 
-def _stop(process: subprocess.Popen[bytes]) -> None:
+def _stop(process: subprocess.Popen[bytes] | subprocess.Popen[str]) -> None:
     """Kill it and its children: what was measured is over, and its Redis goes too."""
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import ExitStack
 from dataclasses import dataclass
 
-from bench import cpu, ledger, processes
+from bench import ledger, processes, usage
 from bench.environment import Place
 from bench.systems import System
 
@@ -36,7 +36,7 @@ def run(place: Place, system: System, workers: int, jobs: int) -> Run:
         def wait_for(number: int) -> tuple[int, float]:
             what = f"{number} jobs of {system.name}"
             processes.wait_until(lambda: ledger.length(file) >= number, what, SECONDS_PER_RUN, started)
-            return ledger.length(file), cpu.seconds(started)
+            return ledger.length(file), usage.seconds(started)
 
         warm_jobs, warm_cpu = wait_for(workers * ledger.WARM_UP)
         all_jobs, all_cpu = wait_for(jobs)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,9 +32,16 @@ class Watched:
         return ledger.read(self.ledger) if self.ledger.exists() else []
 
     def forget(self) -> None:
-        """Begin the ledger anew, when no job is on its way."""
+        """Begin the ledger anew."""
         if self.ledger.exists():
             os.truncate(self.ledger, 0)
+
+    def halt(self) -> None:
+        """Stop the process where it is, until it is to `go_on`."""
+        self.process.send_signal(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        self.process.send_signal(signal.SIGCONT)
 
     def wait_for(self, starts: int, look: Callable[[], object] | None = None) -> None:
         """Until so many jobs have started; `look` is called meanwhile. Raises `Failed`."""
@@ -47,10 +55,10 @@ class Watched:
 
 
 @contextmanager
-def worker(folder: Path) -> Iterator[Watched]:
-    """`worker.py`, in this process' environment."""
+def worker(folder: Path, environment: Mapping[str, str] = os.environ) -> Iterator[Watched]:
+    """`worker.py`, for the block."""
     file = folder / "ledger"
-    environment = {**os.environ, ledger.LEDGER: str(file), ledger.WORKER: "0"}
+    environment = {**environment, ledger.LEDGER: str(file), ledger.WORKER: "0"}
     with processes.running(OURS.worker, environment, folder / "worker.log") as process:
         yield Watched(file, process)
 

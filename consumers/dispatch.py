@@ -1,7 +1,8 @@
 """The job behind every event: run the reactions that are not done yet.
 
-Safe to run twice: a reaction that is done is recorded and not repeated; one that dies before its record is
-repeated, and is written so that this changes nothing.
+The events of one record come one after the other, see `publishers.turns`. Safe to run twice: a reaction that
+is done is recorded and not repeated; one that dies before its record is repeated, and is written so that this
+changes nothing.
 """
 
 from __future__ import annotations
@@ -19,9 +20,10 @@ from rq.timeouts import JobTimeoutException
 
 import consumers
 from consumers.failures import Failures
-from consumers.registry import Delivery, reactions
+from consumers.registry import Delivery, Reaction, reactions
 from models.event import EventRecord
 from models.store import object_id
+from publishers import events, turns
 from queues.job import Job, is_last_try
 from schemas.event import Event, decode
 
@@ -46,33 +48,33 @@ def load_reactions() -> None:
 
 
 def handle(event_id: str, event: dict[str, Any]) -> None:
-    """Run what is left to do for one event. Raises `BadEvent` or `ReactionsFailed`."""
+    """Run what is left to do for one event, if its turn has come. Raises `BadEvent` or `ReactionsFailed`."""
     load_reactions()
     try:
         _react(event_id, event)
     except Exception as error:
         if is_last_try(error) and ObjectId.is_valid(event_id):
-            EventRecord.mark_failed(ObjectId(event_id), f"{type(error).__name__}: {error}")
+            turns.fail(ObjectId(event_id), f"{type(error).__name__}: {error}")
         raise
 
 
 def mark_abandoned(job: Job, kind: type[BaseException], *_: Any) -> None:
     """Exception handler of the worker: the event of a quarantined job failed, like that of a dead letter."""
-    event_id = job.meta.get("event_id")
-    if kind is AbandonedJobError and job.id == f"event-{event_id}":
-        EventRecord.mark_failed(ObjectId(event_id), "its worker died twice while it ran")
+    if kind is AbandonedJobError and job.func_name == events.DISPATCHER:
+        turns.fail(ObjectId(job.kwargs["event_id"]), "its worker died twice while it ran")
 
 
 def _react(event_id: str, event: dict[str, Any]) -> None:
     fact = _decode(event_id, event)
-    record = EventRecord.objects(id=object_id(event_id)).first()
+    record = _take(event_id, event)
     if record is None:
-        raise BadEvent(f"event {event_id} is not in the ledger: publish it, do not enqueue it")
+        log.info("⏸️  event waits for its turn, or is done")
+        return
     delivery = Delivery(event_id, record.correlation_id, record.accepted_at)
-    errors = [error for error in _run_all(fact, delivery, record) if error]
-    if errors:
-        raise ReactionsFailed(f"{len(errors)} reaction(s) to {fact.type} failed", errors)
-    record.mark_done()
+    with structlog.contextvars.bound_contextvars(
+        event_type=record.type, causation_id=record.causation_id, **delivery.meta
+    ):
+        _run_all(fact, delivery, record)
 
 
 def _decode(event_id: str, event: dict[str, Any]) -> Event:
@@ -87,19 +89,46 @@ def _decode(event_id: str, event: dict[str, Any]) -> Event:
         raise BadEvent(f"event {event_id} is no object of type, version and payload") from None
 
 
-def _run_all(fact: Event, delivery: Delivery, record: EventRecord) -> list[Exception | None]:
-    waiting = {name: run for name, run in reactions(fact.type).items() if name not in record.reactions}
-    return [_run(name, run, fact, delivery, record) for name, run in waiting.items()]
+def _take(event_id: str, event: dict[str, Any]) -> EventRecord | None:
+    record_id = object_id(event_id)
+    subject, position, run = event.get("subject"), event.get("position", 0), event.get("run", 0)
+    try:
+        if record_id:
+            return turns.take(record_id, subject, position, run)
+    except EventRecord.DoesNotExist:
+        pass
+    raise BadEvent(f"event {event_id} is not in the ledger: publish it, do not enqueue it")
 
 
-def _run(name: str, run: Any, fact: Event, delivery: Delivery, record: EventRecord) -> Exception | None:
+def _run_all(fact: Event, delivery: Delivery, record: EventRecord) -> None:
+    """Each reaction that is not done yet; those that succeed are recorded with one command."""
+    done: list[str] = []
+    errors: list[Exception] = []
+    try:
+        for name, run in reactions(fact.type).items():
+            if name in record.reactions:
+                continue
+            error = _run(name, run, fact, delivery)
+            if error:
+                errors.append(error)
+            else:
+                done.append(name)
+    except JobTimeoutException:  # the job's time is up: the others get theirs at the retry
+        record.note(done)
+        raise
+    if errors:
+        record.note(done)
+        raise ReactionsFailed(f"{len(errors)} reaction(s) to {fact.type} failed", errors)
+    turns.end(record, done)
+
+
+def _run(name: str, run: Reaction, fact: Event, delivery: Delivery) -> Exception | None:
     try:
         run(fact, delivery)
-    except JobTimeoutException:  # the job's time is up: the others get theirs at the retry
+    except JobTimeoutException:
         raise
     except Exception as error:  # noqa: BLE001 - raised again, as a group, when the others had their turn
         error.add_note(f"in the reaction {name} to {fact.type} {delivery.event_id}")
         log.warning("⚠️  reaction failed", reaction=name, error=f"{type(error).__name__}: {error}")
         return error
-    record.mark_reaction(name)
     return None

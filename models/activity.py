@@ -11,6 +11,7 @@ from mongoengine import DateTimeField, DictField, Document, ObjectIdField, Strin
 from pymongo import UpdateOne
 from pymongo.errors import BulkWriteError
 
+from models.personal import Person, delete
 from models.store import DUPLICATE_KEY, now
 
 
@@ -90,3 +91,8 @@ class Activity(Document):
         """The entry of one of these sources."""
         found: Activity | None = cls.objects(source__in=sources).first()
         return found
+
+    @classmethod
+    def erase(cls, person: Person) -> int:
+        """Delete what is about the person; returns how many documents."""
+        return delete(cls, {"contact_id": person.contact_id})

@@ -27,6 +27,7 @@ class ApiToken(Document):
     meta = {
         "collection": "api_tokens",
         "auto_create_index": False,
+        "personal_data": "none",
         "strict": False,
         "indexes": [{"fields": ["digest"], "unique": True}, {"fields": ["workspace_id"]}],
     }

@@ -20,6 +20,7 @@ from mongoengine import (
 )
 from pymongo import UpdateOne
 
+from models.personal import Person, delete
 from models.store import now
 
 CUSTOM_FIELDS_SIZE = 262_144  # bytes of one contact's; they only ever grow, and the store ends at 16 MB
@@ -235,3 +236,8 @@ class Contact(Document):
                 [UpdateOne({"_id": c}, {"$max": {"last_activity_at": at}}) for c, at in stamps.items()],
                 ordered=False,
             )
+
+    @classmethod
+    def erase(cls, person: Person) -> int:
+        """Delete the contact itself; returns 1, or 0 when it is gone."""
+        return delete(cls, {"_id": person.contact_id, "workspace_id": person.workspace_id})

@@ -25,7 +25,13 @@ class CronOverride(Document):
     paused_at = DateTimeField()  # None: not paused
     pause_reason = StringField()
 
-    meta = {"collection": "cron_overrides", "auto_create_index": False, "strict": False, "indexes": []}
+    meta = {
+        "collection": "cron_overrides",
+        "auto_create_index": False,
+        "personal_data": "none",
+        "strict": False,
+        "indexes": [],
+    }
 
     @property
     def changes(self) -> dict[str, Any]:

@@ -19,7 +19,10 @@ from mongoengine import (
 )
 from pymongo import UpdateMany
 
+from models.personal import Person
 from models.store import now
+
+ERASED = "Erased contact"  # the title of a deal that was with nobody else
 
 
 class Deal(Document):
@@ -77,3 +80,16 @@ class Deal(Document):
                 ],
                 ordered=False,
             )
+
+    @classmethod
+    def erase(cls, person: Person) -> int:
+        """Take the person out of its deals, whose figures stay; returns how many deals.
+
+        A deal that was with nobody else loses its title and custom fields too.
+        """
+        deals, mine = cls._get_collection(), {"contact_ids": person.contact_id}
+        deals.update_many(
+            {**mine, "contact_ids.1": {"$exists": False}},
+            {"$set": {"title": ERASED}, "$unset": {"custom_fields": ""}},
+        )
+        return int(deals.update_many(mine, {"$pull": mine}).modified_count)

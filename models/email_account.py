@@ -78,6 +78,7 @@ class EmailAccount(Document):
     meta = {
         "collection": "email_accounts",
         "auto_create_index": False,
+        "personal_data": "none",
         "strict": False,
         "indexes": [
             {"fields": ["workspace_id", "address"], "unique": True},

@@ -19,6 +19,8 @@ from mongoengine import (
 from pymongo import UpdateOne
 from pymongo.errors import BulkWriteError
 
+from models.event import EventRecord
+from models.personal import BATCH, Person
 from models.store import DUPLICATE_KEY, now
 
 BODY = ("text", "reply_text")  # fields that are large, and seldom wanted
@@ -59,6 +61,7 @@ class EmailMessage(Document):
             {"fields": ["workspace_id", "thread_key"]},
             {"fields": ["workspace_id", "subject_key", "-sent_at"]},
             {"fields": ["contact_ids", "-sent_at"]},
+            ["workspace_id", "participants"],
             {"fields": ["account_ids"], "partialFilterExpression": {"unannounced": True}},
         ],
     }
@@ -128,3 +131,33 @@ class EmailMessage(Document):
     @classmethod
     def mark_announced(cls, ids: Iterable[ObjectId]) -> None:
         cls.objects(id__in=list(ids)).update(unset__unannounced=True)
+
+    @classmethod
+    def erase(cls, person: Person) -> int:
+        """Empty the person's messages and take its address out of them; returns how many messages.
+
+        What is left is that there was a message, so that no later sync of the mailbox brings it back. Mail
+        with others loses its text too: it may name the person.
+        """
+        queries: list[dict[str, Any]] = [{"contact_ids": person.contact_id}]
+        if person.email:
+            queries.append({"workspace_id": person.workspace_id, "participants": person.email})
+        return sum(cls._erase(person, query) for query in queries)
+
+    @classmethod
+    def _erase(cls, person: Person, query: dict[str, Any]) -> int:
+        erased, messages = 0, cls._get_collection()
+        while ids := [found["_id"] for found in messages.find(query, {"_id": 1}).limit(BATCH)]:
+            EventRecord.erase_keys(f"email.bounced:{message_id}" for message_id in ids)
+            messages.update_many({"_id": {"$in": ids}, "sender": person.email}, {"$unset": {"sender": ""}})
+            erased += messages.update_many({"_id": {"$in": ids}}, _without(person)).matched_count
+        return erased
+
+
+def _without(person: Person) -> dict[str, Any]:
+    lists = {"participants": person.email, "recipients": person.email}
+    failed = {"failed_recipients": {"email": person.email}}
+    return {
+        "$pull": {"contact_ids": person.contact_id, **lists, **failed},
+        "$unset": dict.fromkeys((*BODY, "subject", "subject_key", "attachments", "problems"), ""),
+    }

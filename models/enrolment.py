@@ -5,6 +5,7 @@ from __future__ import annotations
 from bson import ObjectId
 from mongoengine import DateTimeField, Document, IntField, NotUniqueError, ObjectIdField, StringField
 
+from models.personal import Person, delete
 from models.store import now
 
 
@@ -23,6 +24,7 @@ class Enrolment(Document):
         "strict": False,
         "indexes": [
             {"fields": ["key"], "unique": True},
+            "contact_id",
             {
                 "fields": ["contact_id", "sequence_id"],
                 "unique": True,
@@ -48,3 +50,8 @@ class Enrolment(Document):
         except NotUniqueError:
             return False
         return True
+
+    @classmethod
+    def erase(cls, person: Person) -> int:
+        """Delete what is about the person; returns how many documents."""
+        return delete(cls, {"contact_id": person.contact_id})

@@ -1,19 +1,34 @@
 """The event ledger: every accepted event, how far it got, and which reactions are done.
 
-Indexed for the relay: the few events whose job is not known to be in Redis.
+pending: accepted, its job is not in Redis yet. queued: its job is. waiting: its job came before its turn, and
+the event before it wakes it. done: every reaction took effect. failed: its job is a dead letter.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from bson import ObjectId
-from mongoengine import DateTimeField, DictField, Document, IntField, ObjectIdField, StringField
+from mongoengine import (
+    BooleanField,
+    DateTimeField,
+    DictField,
+    Document,
+    IntField,
+    ObjectIdField,
+    StringField,
+)
+from pymongo import UpdateOne
 from pymongo.errors import BulkWriteError
 
+import config
+from models.personal import Person, delete
 from models.store import DUPLICATE_KEY, now
+
+PENDING, QUEUED, WAITING, DONE, FAILED = "pending", "queued", "waiting", "done", "failed"
+OPEN = (PENDING, QUEUED, WAITING)  # the next event of the same record has to wait for these
 
 
 class EventRecord(Document):
@@ -25,12 +40,17 @@ class EventRecord(Document):
     correlation_id = StringField(required=True)
     causation_id = StringField()
     depth = IntField(default=0)  # how many automations led to it, one after the other
-    status = StringField(choices=("pending", "queued", "done", "failed"), default="pending")
+    subject = StringField()  # the record it is about, like contact:<id>; absent = its order does not matter
+    position = IntField(default=0)  # among the events of its subject; see `publishers.turns`
+    status = StringField(choices=(*OPEN, DONE, FAILED), default=PENDING)
+    is_followed = BooleanField()  # a later event of its subject waits, and is woken when this one has ended
+    runs = IntField(default=0)  # how often it was put on the queue once more, each time as a new job
     reactions = DictField()  # reaction name -> when it was done
     accepted_at = DateTimeField(default=now)
-    queued_at = DateTimeField()  # when its job was last known to be in Redis
+    queued_at = DateTimeField()  # when its job was last known to be in Redis, or its turn not to have come
     done_at = DateTimeField()
     error = StringField()  # of a failed one: why its job is a dead letter
+    expires_at = DateTimeField()  # of a done one only: what is unfinished is kept until it is done
 
     meta = {
         "collection": "events",
@@ -38,11 +58,25 @@ class EventRecord(Document):
         "strict": False,
         "indexes": [
             {"fields": ["key"], "unique": True, "partialFilterExpression": {"key": {"$exists": True}}},
-            {"fields": ["status", "accepted_at"], "name": "relay"},
+            {"fields": ["status", "accepted_at", "position"], "name": "relay_in_order"},
             {"fields": ["status", "queued_at"], "name": "relay_lost"},
+            {
+                "fields": ["payload.contactId"],
+                "partialFilterExpression": {"payload.contactId": {"$exists": True}},
+            },
             {"fields": ["workspace_id", "-accepted_at"]},
+            {
+                "fields": ["subject", "status", "position"],
+                "partialFilterExpression": {"subject": {"$exists": True}},
+            },
+            {"fields": ["expires_at"], "expireAfterSeconds": 0},
         ],
     }
+
+    @property
+    def job_id(self) -> str:
+        """Of the job that handles it, or did last."""
+        return f"event-{self.id}-{self.runs}" if self.runs else f"event-{self.id}"
 
     @classmethod
     def accept(cls, records: list[EventRecord]) -> list[EventRecord]:
@@ -68,21 +102,26 @@ class EventRecord(Document):
     @classmethod
     def mark_queued(cls, ids: Iterable[ObjectId]) -> None:
         """Their jobs are in Redis at this moment."""
-        cls.objects(id__in=list(ids), status__in=["pending", "queued"]).update(
-            set__status="queued", set__queued_at=now()
+        cls.objects(id__in=list(ids), status__in=[PENDING, QUEUED]).update(
+            set__status=QUEUED, set__queued_at=now()
         )
 
     @classmethod
     def pending(cls, before: datetime, limit: int) -> list[EventRecord]:
-        """The oldest events whose job never reached Redis, accepted before a moment."""
-        found = cls.objects(status="pending", accepted_at__lt=before)
-        return list(found.order_by("accepted_at").limit(limit))
+        """The oldest events whose job never reached Redis, accepted before a moment, in their order."""
+        found = cls.objects(status=PENDING, accepted_at__lt=before)
+        return list(found.order_by("accepted_at", "position").limit(limit))
 
     @classmethod
-    def not_done(cls, before: datetime, limit: int) -> list[EventRecord]:
-        """Events whose job was last known to be in Redis before a moment, and which are not done."""
-        found = cls.objects(status="queued", queued_at__lt=before)
+    def not_done(cls, status: str, before: datetime, limit: int) -> list[EventRecord]:
+        """Events that have been queued or waiting since before a moment."""
+        found = cls.objects(status=status, queued_at__lt=before)
         return list(found.order_by("queued_at").limit(limit))
+
+    @classmethod
+    def seen(cls, ids: Iterable[ObjectId]) -> None:
+        """They were looked at now, and are as they were."""
+        cls.objects(id__in=list(ids), status__in=[QUEUED, WAITING]).update(set__queued_at=now())
 
     @classmethod
     def depth_of(cls, event_id: ObjectId | None) -> int:
@@ -90,18 +129,74 @@ class EventRecord(Document):
         found = cls.objects(id=event_id).only("depth").first() if event_id else None
         return found.depth if found else 0
 
+    @classmethod
+    def head(cls, subject: str, up_to: int | None = None) -> EventRecord | None:
+        """The earliest open event of a subject, up to a position."""
+        found = cls.objects(subject=subject, status__in=OPEN)
+        if up_to is not None:
+            found = found.filter(position__lte=up_to)
+        first: EventRecord | None = found.order_by("position", "id").first()
+        return first
+
+    @classmethod
+    def wait(cls, event_id: ObjectId, before: ObjectId, run: int) -> bool:
+        """The event waits for the one before it; False when that one, this one or its run has ended."""
+        change = {"$set": {"status": WAITING, "queued_at": now()}}
+        wait = UpdateOne({"_id": event_id, "status": {"$in": OPEN}, "runs": run}, change)
+        follow = UpdateOne({"_id": before, "status": {"$in": OPEN}}, {"$set": {"is_followed": True}})
+        return bool(cls._get_collection().bulk_write([wait, follow]).matched_count == 2)
+
+    def is_open_for(self, run: int) -> bool:
+        return self.status in OPEN and self.runs == run
+
+    @classmethod
+    def follow(cls, event_id: ObjectId) -> bool:
+        """Somebody waits for the event; False when it has ended, or waits itself."""
+        rows = cls.objects(id=event_id, status__in=[PENDING, QUEUED])
+        return bool(rows.update_one(set__is_followed=True, full_result=True).matched_count)
+
+    def resume(self) -> bool:
+        """It goes on in the job that runs already; False when another one was put on the queue for it."""
+        return bool(EventRecord.objects(id=self.id, status=WAITING).update_one(set__status=QUEUED))
+
+    def begin_anew(self) -> bool:
+        """It needs a new job, and then wakes the next; False when its state is another by now."""
+        rows = EventRecord.objects(id=self.id, status=self.status, runs=self.runs)
+        if not rows.update_one(set__status=PENDING, set__is_followed=True, inc__runs=1):
+            return False
+        self.status, self.runs = PENDING, self.runs + 1
+        return True
+
     def mark_reaction(self, name: str) -> None:
         EventRecord.objects(id=self.id).update_one(**{f"set__reactions__{name}": now()})
 
-    def mark_done(self) -> None:
-        EventRecord.objects(id=self.id, status__ne="done").update_one(
-            set__status="done", set__done_at=now(), unset__error=True
-        )
+    def note(self, reactions: Iterable[str]) -> None:
+        """These reactions took effect, others did not."""
+        if changes := _done(reactions):
+            EventRecord._get_collection().update_one({"_id": self.id}, {"$set": changes})
+
+    def mark_done(self, reactions: Iterable[str] = ()) -> bool:
+        """Every reaction took effect, these last; returns whether another event waits for it."""
+        keep = timedelta(days=config.settings().events_keep_days)
+        moment = now()
+        changes = {"status": DONE, "done_at": moment, "expires_at": moment + keep, **_done(reactions)}
+        return self._end(self.id, {"$set": changes, "$unset": {"error": ""}})
 
     @classmethod
-    def mark_failed(cls, event_id: ObjectId, error: str) -> None:
-        """Its job is a dead letter now: only a person brings it back, and the relay leaves it alone."""
-        cls.objects(id=event_id, status__ne="done").update_one(set__status="failed", set__error=error)
+    def mark_failed(cls, event_id: ObjectId, error: str) -> bool:
+        """Its job is a dead letter now: only a person brings it back, and the relay leaves it alone.
+
+        Returns whether another event waits for it.
+        """
+        return cls._end(event_id, {"$set": {"status": FAILED, "error": error}})
+
+    @classmethod
+    def _end(cls, event_id: ObjectId, change: dict[str, Any]) -> bool:
+        """One command, and a second only when somebody waits: who came to wait in between is seen."""
+        rows, guard = cls._get_collection(), {"_id": event_id, "status": {"$ne": DONE}}
+        if rows.update_one({**guard, "is_followed": {"$ne": True}}, change).matched_count:
+            return False
+        return bool(rows.update_one(guard, change).matched_count)
 
     def envelope(self) -> dict[str, Any]:
         """What travels on the queue: plain JSON."""
@@ -111,5 +206,24 @@ class EventRecord(Document):
             "workspaceId": str(self.workspace_id),
             "correlationId": self.correlation_id,
             "causationId": self.causation_id,
+            "subject": self.subject,
+            "position": self.position,
+            "run": self.runs,
             "payload": self.payload,
         }
+
+    @classmethod
+    def erase(cls, person: Person) -> int:
+        """Delete the events about the person, except that it was deleted; returns how many."""
+        mine = {"payload.contactId": str(person.contact_id), "type": {"$ne": "contact.deleted"}}
+        return delete(cls, mine)
+
+    @classmethod
+    def erase_keys(cls, keys: Iterable[str]) -> None:
+        """Delete the events of these keys."""
+        cls._get_collection().delete_many({"key": {"$in": list(keys)}})
+
+
+def _done(reactions: Iterable[str]) -> dict[str, datetime]:
+    moment = now()
+    return {f"reactions.{name}": moment for name in reactions}

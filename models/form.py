@@ -25,7 +25,13 @@ class Form(Document):
     name = StringField(required=True)
     fields = EmbeddedDocumentListField(FormField)  # a submission may hold others too: forms change
 
-    meta = {"collection": "forms", "auto_create_index": False, "strict": False, "indexes": ["workspace_id"]}
+    meta = {
+        "collection": "forms",
+        "auto_create_index": False,
+        "personal_data": "none",
+        "strict": False,
+        "indexes": ["workspace_id"],
+    }
 
     def missing(self, given: set[str]) -> list[str]:
         """The names of required fields that are not among those given."""

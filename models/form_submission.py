@@ -7,6 +7,8 @@ from typing import Any
 from bson import ObjectId
 from mongoengine import DateTimeField, DictField, Document, NotUniqueError, ObjectIdField, StringField
 
+from models.event import EventRecord
+from models.personal import Person, delete
 from models.store import now
 
 
@@ -26,6 +28,10 @@ class FormSubmission(Document):
         "indexes": [
             {"fields": ["form_id", "key"], "unique": True},
             {"fields": ["contact_id", "-submitted_at"]},
+            {
+                "fields": ["workspace_id", "visitor_id"],
+                "partialFilterExpression": {"visitor_id": {"$exists": True}},
+            },
         ],
     }
 
@@ -45,3 +51,16 @@ class FormSubmission(Document):
             return cls(form_id=form_id, key=key, **fields).save(force_insert=True), True
         except NotUniqueError:
             return cls.objects.get(form_id=form_id, key=key), False
+
+    @classmethod
+    def erase(cls, person: Person) -> int:
+        """Delete what the person filled in, and the events that told of it; returns how many did."""
+        queries: list[dict[str, Any]] = [{"contact_id": person.contact_id}]
+        if person.visitor_ids:
+            nobodys = {"workspace_id": person.workspace_id, "contact_id": None}
+            queries.append({**nobodys, "visitor_id": {"$in": list(person.visitor_ids)}})
+        return sum(delete(cls, query, before=_erase_events) for query in queries)
+
+
+def _erase_events(ids: list[ObjectId]) -> None:
+    EventRecord.erase_keys(f"form.submitted:{submission_id}" for submission_id in ids)

@@ -5,11 +5,13 @@ from __future__ import annotations
 from bson import ObjectId
 from mongoengine import DateTimeField, Document, ObjectIdField, StringField
 
+from models.personal import Person, delete
 from models.store import now
 
 
 class Notification(Document):
     workspace_id = ObjectIdField(required=True)
+    contact_id = ObjectIdField()  # whom it tells about, if it is one
     user_id = ObjectIdField()  # None: every admin of the workspace
     kind = StringField(required=True)
     message = StringField(required=True)
@@ -21,16 +23,34 @@ class Notification(Document):
         "collection": "notifications",
         "auto_create_index": False,
         "strict": False,
-        "indexes": [{"fields": ["key"], "unique": True}, {"fields": ["user_id", "-created_at"]}],
+        "indexes": [
+            {"fields": ["key"], "unique": True},
+            {"fields": ["user_id", "-created_at"]},
+            {"fields": ["contact_id"], "sparse": True},
+        ],
     }
 
     @classmethod
     def notify(
-        cls, *, workspace_id: ObjectId, user_id: ObjectId | None, kind: str, message: str, key: str
+        cls,
+        *,
+        workspace_id: ObjectId,
+        user_id: ObjectId | None,
+        kind: str,
+        message: str,
+        key: str,
+        contact_id: ObjectId | None = None,
     ) -> bool:
         """Tell once; returns whether this call did. Safe to run twice."""
         notice = {"workspace_id": workspace_id, "user_id": user_id, "kind": kind, "message": message}
+        if contact_id:
+            notice["contact_id"] = contact_id
         result = cls._get_collection().update_one(
             {"key": key}, {"$setOnInsert": {**notice, "created_at": now()}}, upsert=True
         )
         return result.upserted_id is not None
+
+    @classmethod
+    def erase(cls, person: Person) -> int:
+        """Delete what is about the person; returns how many documents."""
+        return delete(cls, {"contact_id": person.contact_id})

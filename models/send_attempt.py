@@ -7,6 +7,7 @@ from typing import Any
 from bson import ObjectId
 from mongoengine import DateTimeField, Document, NotUniqueError, ObjectIdField, StringField
 
+from models.personal import Person, delete
 from models.store import now
 
 
@@ -26,7 +27,11 @@ class SendAttempt(Document):
         "collection": "send_attempts",
         "auto_create_index": False,
         "strict": False,
-        "indexes": [{"fields": ["key"], "unique": True}, {"fields": ["workspace_id", "message_id"]}],
+        "indexes": [
+            {"fields": ["key"], "unique": True},
+            {"fields": ["workspace_id", "message_id"]},
+            "contact_id",
+        ],
     }
 
     @classmethod
@@ -59,3 +64,8 @@ class SendAttempt(Document):
     def take_back(self) -> None:
         """The server certainly took nothing: forget the attempt, so that it can be made again."""
         SendAttempt.objects(id=self.id, status="sending").delete()
+
+    @classmethod
+    def erase(cls, person: Person) -> int:
+        """Delete what is about the person; returns how many documents."""
+        return delete(cls, {"contact_id": person.contact_id})

@@ -18,6 +18,7 @@ class Sequence(Document):
     meta = {
         "collection": "sequences",
         "auto_create_index": False,
+        "personal_data": "none",
         "strict": False,
         "indexes": ["workspace_id"],
     }

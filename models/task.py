@@ -5,6 +5,7 @@ from __future__ import annotations
 from bson import ObjectId
 from mongoengine import DateTimeField, Document, ObjectIdField, StringField
 
+from models.personal import Person, delete
 from models.store import now
 
 
@@ -21,7 +22,11 @@ class Task(Document):
         "collection": "tasks",
         "auto_create_index": False,
         "strict": False,
-        "indexes": [{"fields": ["key"], "unique": True}, {"fields": ["assigned_to", "status"]}],
+        "indexes": [
+            {"fields": ["key"], "unique": True},
+            {"fields": ["assigned_to", "status"]},
+            {"fields": ["contact_id"], "sparse": True},
+        ],
     }
 
     @classmethod
@@ -45,3 +50,8 @@ class Task(Document):
         }
         result = cls._get_collection().update_one({"key": key}, {"$setOnInsert": task}, upsert=True)
         return result.upserted_id is not None
+
+    @classmethod
+    def erase(cls, person: Person) -> int:
+        """Delete what is about the person; returns how many documents."""
+        return delete(cls, {"contact_id": person.contact_id})

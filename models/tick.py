@@ -43,6 +43,7 @@ class Tick(Document):
     meta = {
         "collection": "ticks",
         "auto_create_index": False,
+        "personal_data": "none",
         "strict": False,
         "indexes": [
             {"fields": ["entry", "-due"], "unique": True},

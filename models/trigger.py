@@ -49,6 +49,7 @@ class Trigger(Document):
     meta = {
         "collection": "triggers",
         "auto_create_index": False,
+        "personal_data": "none",
         "strict": False,
         "indexes": [["workspace_id", "event_type", "is_active"], ["workspace_id", "_id"]],
     }

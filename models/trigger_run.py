@@ -22,6 +22,7 @@ from mongoengine import (
 from pymongo.errors import BulkWriteError
 
 import config
+from models.personal import Person, delete
 from models.store import DUPLICATE_KEY, now
 
 WAITING, RETRYING, DONE, SKIPPED, FAILED = "waiting", "retrying", "done", "skipped", "failed"
@@ -135,6 +136,11 @@ class TriggerRun(Document):
             change["$unset"] = {f"{step}.error": ""}
         guard = {"_id": run_id, f"{step}.status": {"$nin": list(ENDED)}}
         return bool(cls._get_collection().update_one(guard, change).matched_count)
+
+    @classmethod
+    def erase(cls, person: Person) -> int:
+        """Delete what is about the person; returns how many documents."""
+        return delete(cls, {"contact_id": person.contact_id})
 
 
 # What `status` says, as a filter.

@@ -10,6 +10,7 @@ from bson import ObjectId
 from mongoengine import BooleanField, DateTimeField, Document, ObjectIdField, StringField
 from pymongo.errors import DuplicateKeyError
 
+from models.personal import Person, delete
 from models.store import now
 
 
@@ -96,3 +97,13 @@ class Visitor(Document):
         """The contacts of those visitors that are identified, by `visitor_key`. One query."""
         found = cls.objects(id__in=list(keys), contact_id__exists=True).scalar("id", "contact_id")
         return dict(found)
+
+    @classmethod
+    def ids_of(cls, contact_id: ObjectId) -> list[str]:
+        """The visitors of a contact, by the ids that their browsers send."""
+        return [visitor.given_id for visitor in cls.objects(contact_id=contact_id).only("id")]
+
+    @classmethod
+    def erase(cls, person: Person) -> int:
+        """Delete the person's visitors, with their answers; returns how many."""
+        return delete(cls, {"contact_id": person.contact_id})

@@ -5,12 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from bson import ObjectId
 from mongoengine import DateTimeField, DictField, Document, ObjectIdField, StringField
 from pymongo import UpdateOne
 from pymongo.errors import BulkWriteError
 
+from models.event import EventRecord
+from models.personal import Person, delete
 from models.store import DUPLICATE_KEY, now
 
 ID_BYTES = 12  # of an ObjectId
@@ -117,3 +120,16 @@ class VisitorEvent(Document):
     def contact_of(cls, event_id: ObjectId) -> ObjectId | None:
         contact_id: ObjectId | None = cls.objects(id=event_id).scalar("contact_id").first()
         return contact_id
+
+    @classmethod
+    def erase(cls, person: Person) -> int:
+        """Delete what the person's visitors did, and the events that told of it; returns how many did."""
+        queries: list[dict[str, Any]] = [{"contact_id": person.contact_id}]
+        if person.visitor_ids:
+            nobodys = {"workspace_id": person.workspace_id, "contact_id": None}
+            queries.append({**nobodys, "visitor_id": {"$in": list(person.visitor_ids)}})
+        return sum(delete(cls, query, before=_erase_views) for query in queries)
+
+
+def _erase_views(ids: list[ObjectId]) -> None:
+    EventRecord.erase_keys(f"page.viewed:{event_id}" for event_id in ids)

@@ -67,6 +67,7 @@ class Workspace(Document):
     meta = {
         "collection": "workspaces",
         "auto_create_index": False,
+        "personal_data": "none",
         "strict": False,
         "indexes": ["allowed_origins"],
     }

@@ -1,7 +1,8 @@
 """publish(): record an event in the ledger, then put it on `crm-events`.
 
 Once the ledger has it the event is accepted: when Redis is away the record stays `pending` and the relay
-(publishers/relay.py) enqueues it later.
+(publishers/relay.py) enqueues it later. Whoever publishes calls the functions of a family, like
+`contacts.created(…)`, one at a time or several in a `batch()`.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from bson import ObjectId
 import queues.enqueue
 from models.event import EventRecord
 from models.store import StoreError, object_id
+from publishers import cause, positions
 from queues.names import CRM_EVENTS
 from schemas.event import Event
 
@@ -34,23 +36,24 @@ def publish(
 ) -> str:
     """Accept one event; returns its id. Publishing one with the same key again returns the first one's id.
 
+    What brings it about is by default the event whose reaction or job runs on this thread, or the request.
     `key` instead of the event's own, for a cause that must publish it once. `depth`: how many automations led
-    to it; by default as many as to the event that caused it, `causation_id`.
+    to it; by default as many as to the event that caused it.
     Raises `models.store.StoreError` when the store is away: then nothing was accepted.
     """
-    return _accept([event], [key or event.key], correlation_id, causation_id, depth)[0]
+    return _accept([event], [key or event.key], _cause(correlation_id, causation_id), depth)[0]
 
 
 def publish_all(
     events: Sequence[Event], *, correlation_id: str | None = None, causation_id: str | None = None
 ) -> list[str]:
-    """Accept several events with one store command; returns their ids in order."""
-    return _accept(events, [event.key for event in events], correlation_id, causation_id, None)
+    """Accept several events with one store command and one round trip to Redis per 500; ids in order."""
+    return _accept(events, [event.key for event in events], _cause(correlation_id, causation_id), None)
 
 
-def put_on_queue(records: Iterable[EventRecord]) -> int:
+def put_on_queue(records: Iterable[EventRecord], *, at_front: bool = False) -> int:
     """Enqueue recorded events; returns how many. With Redis away they stay `pending` and it says 0."""
-    jobs = {record.id: _job(record) for record in records}
+    jobs = {record.id: _job(record, at_front=at_front) for record in records}
     if not jobs:
         return 0
     try:
@@ -63,30 +66,30 @@ def put_on_queue(records: Iterable[EventRecord]) -> int:
     return len(jobs)
 
 
+def _cause(correlation_id: str | None, causation_id: str | None) -> cause.Cause:
+    current = cause.current()
+    return cause.Cause(correlation_id or current.correlation_id, causation_id or current.event_id)
+
+
 def _accept(
-    events: Sequence[Event],
-    keys: Sequence[str | None],
-    correlation_id: str | None,
-    causation_id: str | None,
-    depth: int | None,
+    events: Sequence[Event], keys: Sequence[str | None], because: cause.Cause, depth: int | None
 ) -> list[str]:
     if not events:
         return []
     if depth is None:
-        depth = EventRecord.depth_of(object_id(causation_id))
+        depth = EventRecord.depth_of(object_id(because.event_id))
+    places = positions.next_ones(len(events))
     records = EventRecord.accept(
         [
-            _record(event, key, correlation_id, causation_id, depth)
-            for event, key in zip(events, keys, strict=True)
+            _record(event, key, because, depth, place)
+            for event, key, place in zip(events, keys, places, strict=True)
         ]
     )
     put_on_queue(record for record in records if record.status == "pending")
     return [str(record.id) for record in records]
 
 
-def _record(
-    event: Event, key: str | None, correlation_id: str | None, causation_id: str | None, depth: int
-) -> EventRecord:
+def _record(event: Event, key: str | None, because: cause.Cause, depth: int, position: int) -> EventRecord:
     record_id = ObjectId()
     return EventRecord(
         id=record_id,
@@ -95,22 +98,25 @@ def _record(
         workspace_id=ObjectId(event.workspace_id),
         key=key,
         payload=event.payload(),
-        correlation_id=correlation_id or str(record_id),
-        causation_id=causation_id,
+        correlation_id=because.correlation_id or str(record_id),
+        causation_id=because.event_id,
         depth=depth,
+        subject=event.subject,
+        position=position,
     )
 
 
-def _job(record: EventRecord) -> queues.enqueue.NewJob:
+def _job(record: EventRecord, *, at_front: bool) -> queues.enqueue.NewJob:
     return queues.enqueue.NewJob(
         queue=CRM_EVENTS,
         func=DISPATCHER,
         kwargs={"event_id": str(record.id), "event": record.envelope()},
-        id=f"event-{record.id}",
+        id=record.job_id,
         description=f"{record.type} {record.id}",
         meta={
             "event_id": str(record.id),
             "correlation_id": record.correlation_id,
             "workspace_id": str(record.workspace_id),
         },
+        at_front=at_front,
     )

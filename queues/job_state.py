@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -46,6 +47,15 @@ class JobState:
     batches: list[str]  # those that it is a member of
     waits_for: dict[str, str]  # status by id; "gone" for what Redis has dropped
     followed_by: dict[str, str]
+
+
+def statuses(ids: Sequence[str]) -> dict[str, str]:
+    """The status of each of the jobs that Redis knows, in one round trip. Raises `RedisError`."""
+    with redis().pipeline(transaction=False) as pipeline:
+        for job_id in ids:
+            pipeline.hget(Job.key_for(job_id), "status")
+        found = pipeline.execute()
+    return {job_id: status.decode() for job_id, status in zip(ids, found, strict=True) if status}
 
 
 def get(job_id: str) -> JobState:

@@ -7,9 +7,18 @@ by then (DNS rebinding).
 from __future__ import annotations
 
 import socket
-from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
 _NAT64 = IPv6Network("64:ff9b::/96")  # RFC 6052: the last four bytes are an IPv4 address
+# All of IPv6 that is given out to the internet (RFC 4291, section 2.4; IANA's registry). What lies outside is
+# for sites, translators and tests, and older Pythons know only some of it.
+_UNICAST = IPv6Network("2000::/3")
+# In IANA's special-purpose registries, and taken for global by older Pythons.
+_SPECIAL = (
+    IPv4Network("192.0.0.0/24"),  # protocol assignments
+    IPv4Network("192.88.99.0/24"),  # relays of 6to4, no more in use
+    IPv6Network("3fff::/20"),  # documentation
+)
 
 
 class HostUnknown(OSError):
@@ -48,7 +57,9 @@ def is_public(address: str) -> bool:
 
 
 def _is_public(ip: IPv4Address | IPv6Address) -> bool:
-    return ip.is_global and not ip.is_multicast
+    if isinstance(ip, IPv6Address) and not (ip in _UNICAST or ip in _NAT64):
+        return False
+    return ip.is_global and not ip.is_multicast and not any(ip in network for network in _SPECIAL)
 
 
 def _within(ip: IPv4Address | IPv6Address) -> IPv4Address | None:

@@ -18,5 +18,6 @@ def do(action: Notify, step: Step) -> Outcome:
         kind="automation",
         message=action.message,
         key=step.key,
+        contact_id=step.contact_id,
     )
     return Outcome(DONE, f"told {user_id}" if user_id else "told the admins")

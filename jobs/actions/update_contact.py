@@ -6,13 +6,16 @@ the step, and the event has the step's key. So what a person edits in between is
 
 from __future__ import annotations
 
+from typing import Any
+
+from bson import ObjectId
 from pydantic.alias_generators import to_camel
 
 from jobs.actions.step import Outcome, Step
 from models.contact import Contact
 from models.trigger_run import DONE, SKIPPED, TriggerRun
 from publishers import events
-from schemas.contact import ContactUpdated
+from schemas.contact import ContactLifecycleChanged, ContactOwnerAssigned, ContactUpdated
 from services.automation.actions import UpdateContact
 
 
@@ -21,6 +24,8 @@ def do(action: UpdateContact, step: Step) -> Outcome:
     if contact is None:
         return Outcome(SKIPPED, "the contact was deleted")
     fields = action.changes()
+    if action.fields.assigned_to:
+        fields["assigned_to"] = ObjectId(action.fields.assigned_to)
     changed = list(step.run.steps[step.place].changed)
     if not changed:
         changed = contact.would_change(fields, action.add_tags, action.remove_tags)
@@ -29,15 +34,23 @@ def do(action: UpdateContact, step: Step) -> Outcome:
         return Outcome(DONE, "the contact is like that already")
     contact.change_once(step.key, fields, action.add_tags, action.remove_tags)
     names = [to_camel(name) for name in changed]
-    _announce(step, names)
+    _announce(step, fields, names)
     return Outcome(DONE, f"changed {', '.join(names)}")
 
 
-def _announce(step: Step, changed: list[str]) -> None:
-    events.publish(
-        ContactUpdated(workspace_id=str(step.workspace_id), contact_id=str(step.contact_id), changed=changed),
-        correlation_id=step.run.correlation_id,
-        causation_id=str(step.record.id),
-        depth=step.run.depth + 1,
-        key=f"contact.updated:{step.key}",
-    )
+def _announce(step: Step, fields: dict[str, Any], changed: list[str]) -> None:
+    ids = {"workspace_id": str(step.workspace_id), "contact_id": str(step.contact_id)}
+    caused: dict[str, Any] = {
+        "correlation_id": step.run.correlation_id,
+        "causation_id": str(step.record.id),
+        "depth": step.run.depth + 1,
+    }
+    events.publish(ContactUpdated(**ids, changed=changed), **caused, key=f"contact.updated:{step.key}")
+    if "lifecycleStage" in changed:
+        stage = fields["lifecycle_stage"]
+        events.publish(ContactLifecycleChanged(**ids, stage=stage, occasion=step.key), **caused)
+    if "assignedTo" in changed:
+        owner = str(fields["assigned_to"])
+        events.publish(
+            ContactOwnerAssigned(**ids, owner_id=owner, method="automation", occasion=step.key), **caused
+        )

@@ -50,7 +50,8 @@ class Action(Part):
 
     def rendered(self, facts: Mapping[str, Any]) -> Self:
         """With the variables filled. Raises `MissingField`."""
-        return self.model_copy(update={name: _filled(getattr(self, name), facts) for name in self.texts})
+        given = [name for name in self.texts if name in self.model_fields_set]
+        return self.model_copy(update={name: _filled(getattr(self, name), facts) for name in given})
 
     def wire(self) -> dict[str, Any]:
         """Plain JSON values, camelCase, without what was not given."""
@@ -180,8 +181,8 @@ def _filled(value: Any, facts: Mapping[str, Any]) -> Any:
     if isinstance(value, str):
         return merge_fields.render(value, facts)
     if isinstance(value, Part):
-        names = type(value).model_fields
-        return value.model_copy(update={name: _filled(getattr(value, name), facts) for name in names})
+        given = {name: getattr(value, name) for name in value.model_fields_set}
+        return value.model_copy(update={name: _filled(item, facts) for name, item in given.items()})
     if isinstance(value, dict):
         return {name: _filled(item, facts) for name, item in value.items()}
     return value

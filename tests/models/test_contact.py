@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from bson import ObjectId
 
+from models import contact as contact_module
 from models.contact import CUSTOM_FIELDS_SIZE, MOST_TAGS, Contact, ContactFull
 
 pytestmark = pytest.mark.usefixtures("clean_store")
@@ -138,3 +139,44 @@ def test_a_contact_is_not_created_beyond_its_limit() -> None:
     with pytest.raises(ContactFull):
         upsert({"custom_fields": {"a": "x" * CUSTOM_FIELDS_SIZE}})
     assert not Contact.objects.count()
+
+
+def test_a_change_with_a_key_is_made_once_whatever_happens_in_between() -> None:
+    contact, _ = Contact.upsert(WORKSPACE, "a@b.test", {"company": "Navy", "tags": ["a", "b"]})
+    change = ("key-1", {"company": "$Army", "custom_fields": {"plan": "$team"}}, ["c", "a"], ["b", "x"])
+    assert contact.change_once(*change)
+    changed = contact.reload()
+    assert (changed.company, changed.custom_fields) == ("$Army", {"plan": "$team"})
+    assert changed.tags == ["a", "c"]
+
+    Contact.objects.update(set__company="Air Force")
+    assert not contact.change_once(*change)
+    assert contact.reload().company == "Air Force"
+    assert contact.change_once("key-2", *change[1:])
+
+
+def test_what_a_change_would_change_is_known_before() -> None:
+    contact, _ = Contact.upsert(
+        WORKSPACE, "a@b.test", {"company": "Navy", "tags": ["a"], "custom_fields": {"plan": "team"}}
+    )
+    same: dict[str, Any] = {"company": "Navy", "custom_fields": {"plan": "team"}}
+    assert contact.would_change(same, ["a"], ["b"]) == []
+    other: dict[str, Any] = {"company": "Army", "phone": "1", "custom_fields": {"plan": None}}
+    assert contact.would_change(other, [], ["a"]) == ["company", "phone", "custom_fields", "tags"]
+
+
+def test_only_the_latest_changes_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(contact_module, "CHANGE_KEYS", 3)
+    contact, _ = Contact.upsert(WORKSPACE, "a@b.test", {})
+    for number in range(5):
+        contact.change_once(f"key-{number}", {}, [str(number)], [])
+
+    assert contact.reload().change_keys == ["key-2", "key-3", "key-4"]
+
+
+def test_a_change_that_the_contact_has_no_room_for_changes_nothing() -> None:
+    contact, _ = Contact.upsert(WORKSPACE, "a@b.test", {"tags": [str(n) for n in range(500)]})
+    with pytest.raises(ContactFull):
+        contact.change_once("key", {"company": "Army"}, ["one more"], [])
+
+    assert (contact.reload().company, contact.change_keys) == (None, [])

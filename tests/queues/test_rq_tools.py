@@ -129,3 +129,21 @@ def test_what_rq_s_killed_worker_ran_is_run_again_by_ours(start_worker: StartWor
     start_worker(**FAST)
     wait_until(lambda: status_of("orphan") == "finished")
     assert ledger() == ["orphan started", "orphan started", "orphan ended"]
+
+
+def test_rq_info_loses_no_job_of_a_killed_worker(start_worker: StartWorker) -> None:
+    killed = start_worker(**FAST)
+    enqueue(new_job("wait_for_go", "orphan", what="orphan"))
+    wait_until(lambda: ledger() == ["orphan started"])
+    killed.kill()
+    killed.wait()
+    (member,) = redis().zrange("rq:wip:analytics", 0, -1)
+    redis().zadd("rq:wip:analytics", {member: 1})  # its lock lapses
+    rq("info", "analytics")  # it tidies up as it looks
+    assert redis().zcard("rq:wip:analytics") == 0
+    assert status_of("orphan") == "scheduled"
+    redis().rpush("test:go", 1)
+    start_worker(**FAST)
+    wait_until(lambda: status_of("orphan") == "finished")
+    assert ledger() == ["orphan started", "orphan started", "orphan ended"]
+    assert pickles.found() == []

@@ -147,6 +147,16 @@ def test_without_a_secret_nothing_is_sent(
         "64:ff9b::a9fe:a9fe",
         "2002:7f00:1::",
         "2001:db8::1",
+        "3fff::1",
+        "2001::1",
+        "64:ff9b:1::7f00:1",  # NAT64 within a site, RFC 8215
+        "::127.0.0.1",
+        "::ffff:0:127.0.0.1",
+        "fec0::1",
+        "5f00::1",
+        "192.0.0.8",
+        "192.88.99.1",
+        "198.18.0.1",
     ],
 )
 def test_an_address_that_is_not_public_is_known(address: str) -> None:

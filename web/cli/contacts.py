@@ -6,11 +6,12 @@ from typing import Any
 
 import click
 
+from jobs import contact_erasure
 from models.activity import Activity
 from models.contact import Contact
 from models.facts import of_contact
 from models.workspace import Workspace
-from web.cli import output
+from web.cli import output, whoami
 from web.cli.command import Group, example, json_option
 
 TIMELINE = 20  # entries shown, the latest first
@@ -23,12 +24,7 @@ commands = Group("contacts", help="Contacts and their timelines.")
 @json_option
 def show(email: str, as_json: bool) -> None:
     """Show a contact by e-mail, in every workspace that knows it: score, owner, timeline."""
-    # Named one by one, since the index on e-mails begins with the workspace.
-    workspaces = list(Workspace.objects.scalar("id"))
-    contacts = list(Contact.objects(workspace_id__in=workspaces, email=email.strip().lower()))
-    if not contacts:
-        raise click.ClickException(f"no workspace has a contact with the e-mail {email}")
-    shown = [_facts(contact) for contact in contacts]
+    shown = [_facts(contact) for contact in _known(email)]
     if as_json:
         output.as_json(shown)
         return
@@ -37,6 +33,53 @@ def show(email: str, as_json: bool) -> None:
         output.fields((name.replace("_", " "), value) for name, value in facts.items())
         rows = ((entry["title"], entry["kind"], output.ago(entry["happened_at"])) for entry in timeline)
         output.table(["Timeline", "Kind", "When"], rows, empty="The timeline is empty.")
+
+
+@commands.command(
+    "erase",
+    epilog=example(
+        "flask contacts erase grace@hopper-navigation.test",
+        "flask contacts erase grace@hopper-navigation.test --workspace 000000000000000000acce01 --yes",
+    ),
+)
+@click.argument("email", metavar="EMAIL")
+@click.option("--workspace", metavar="ID", help="Only there; needed when several know the contact.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--by", default=whoami.user, help="Who does it; by default the user logged in.")
+@json_option
+def erase(email: str, workspace: str | None, yes: bool, by: str, as_json: bool) -> None:
+    """Forget a person: everything about a contact, in the store and in Redis.
+
+    What was stopped in the middle is completed by running it again.
+    """
+    contact = _only(email, workspace)
+    if not yes:
+        click.confirm(f"Erase {contact.email} and all that is known about it?", abort=True, err=True)
+    counts = contact_erasure.run(str(contact.workspace_id), str(contact.id), by)
+    if as_json:
+        output.as_json({"contact": str(contact.id), "erased": counts})
+        return
+    output.table(["Erased", "Number"], sorted(counts.items()), empty="Nothing was there any more.")
+    click.echo(f"\nThe contact {contact.id} is erased. In an hour it is looked for what was still under way.")
+
+
+def _known(email: str) -> list[Contact]:
+    # Named one by one, since the index on e-mails begins with the workspace.
+    workspaces = list(Workspace.objects.scalar("id"))
+    contacts = list(Contact.objects(workspace_id__in=workspaces, email=email.strip().lower()))
+    if not contacts:
+        raise click.ClickException(f"no workspace has a contact with the e-mail {email}")
+    return contacts
+
+
+def _only(email: str, workspace: str | None) -> Contact:
+    found = [c for c in _known(email) if workspace in (None, str(c.workspace_id))]
+    if not found:
+        raise click.ClickException(f"the workspace {workspace} has no contact with the e-mail {email}")
+    if len(found) > 1:
+        ids = ", ".join(str(contact.workspace_id) for contact in found)
+        raise click.ClickException(f"several workspaces know {email}: name one with --workspace ({ids})")
+    return found[0]
 
 
 def _facts(contact: Contact) -> dict[str, Any]:

@@ -67,7 +67,7 @@ def schema(file: Path | None, as_json: bool) -> None:
 
 def _facts(record: EventRecord) -> dict[str, Any]:
     dispatch.load_reactions()
-    job_id = f"event-{record.id}"
+    job_id = record.job_id
     status = redis().hget(Job.key_for(job_id), "status")
     return {
         "id": str(record.id),

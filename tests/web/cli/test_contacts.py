@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from models.contact import Contact
+from models.erasure import Erasure
 from models.workspace import Member, Workspace
 from publishers import events
 from schemas.contact import ContactCreated
@@ -46,3 +47,32 @@ def test_what_a_stranger_wrote_does_not_steer_the_terminal(
     printed = flask("contacts", "show", "grace@navy.test", "--json").stdout
     assert not {"\x1b", "\x07", "\x9b"} & set(printed)
     assert flask_json("contacts", "show", "grace@navy.test")[0]["name"] == name
+
+
+def test_a_person_is_forgotten_once_the_operator_says_yes(
+    flask: Flask_, flask_json: Callable[..., Any]
+) -> None:
+    contact, _ = Contact.upsert(Workspace(name="Acme").save().id, "grace@navy.test", {})
+    assert flask("contacts", "erase", "grace@navy.test", input="n\n").exit_code == 1
+    assert Contact.objects.count() == 1
+
+    erased = flask_json("contacts", "erase", "Grace@navy.test", "--yes", "--by", "ada")
+    assert erased == {"contact": str(contact.id), "erased": {"contacts": 1}}
+    assert Contact.objects.count() == 0
+    assert Erasure.objects.get().requested_by == "ada"
+    again = flask("contacts", "erase", "grace@navy.test", "--yes")
+    assert (again.exit_code, "no workspace has a contact" in again.output) == (1, True)
+
+
+def test_a_person_whom_several_workspaces_know_is_forgotten_by_the_one_named(flask: Flask_) -> None:
+    ours, theirs = (Workspace(name=name).save().id for name in ("Acme", "Other"))
+    for workspace_id in (ours, theirs):
+        Contact.upsert(workspace_id, "grace@navy.test", {})
+    refused = flask("contacts", "erase", "grace@navy.test", "--yes")
+    assert (refused.exit_code, "--workspace" in refused.output) == (1, True)
+    nobody = flask("contacts", "erase", "grace@navy.test", "--workspace", "0" * 24, "--yes")
+    assert (nobody.exit_code, Contact.objects.count()) == (1, 2)
+    done = flask("contacts", "erase", "grace@navy.test", "--workspace", str(ours), "--yes")
+    assert done.exit_code == 0
+    assert "is erased" in done.output
+    assert Contact.objects.get().workspace_id == theirs

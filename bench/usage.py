@@ -1,4 +1,4 @@
-"""Processor time of running programs: steadier than the clock on a machine that others use too."""
+"""What running programs use. Processor time is steadier than the clock on a machine that others use too."""
 
 from __future__ import annotations
 
@@ -11,6 +11,11 @@ import psutil
 def seconds(programs: Iterable[subprocess.Popen[bytes]]) -> float:
     """User and system time so far of the programs, their children, and the children that ended."""
     return sum(_seconds(psutil.Process(program.pid)) for program in programs)
+
+
+def megabytes(programs: Iterable[subprocess.Popen[bytes]]) -> float:
+    """Resident memory of the programs, without their children."""
+    return float(sum(psutil.Process(program.pid).memory_info().rss for program in programs) / 1e6)
 
 
 def _seconds(process: psutil.Process) -> float:

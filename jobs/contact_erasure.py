@@ -1,0 +1,104 @@
+"""Erase a contact at the person's request (GDPR, article 17): in every collection, and in the jobs of Redis.
+
+Nothing of it is scheduled: `flask contacts erase` runs it, or whoever enqueues it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import structlog
+from bson import ObjectId
+
+import queues.erase
+from models import store
+from models.contact import Contact
+from models.erasure import Erasure
+from models.personal import Person
+from models.visitor import Visitor
+from publishers import events
+from queues.enqueue import NewJob, enqueue_in
+from queues.names import ANALYTICS
+from schemas.contact import ContactDeleted
+
+# Beyond the retries (36 s) and time limits of jobs that ran meanwhile, and may have written once more.
+SECOND_LOOK = timedelta(hours=1)
+DELETED = '"type": "contact.deleted"'
+LAST = (Visitor, Contact)  # what the others are found by
+
+log = structlog.get_logger()
+
+
+def run(workspace_id: str, contact_id: str, requested_by: str) -> dict[str, int]:
+    """Erase the contact; returns how much was removed or made anonymous, by collection, and of `jobs`.
+
+    Safe to run twice, and after it died in the middle: the contact itself goes last, and what is gone is not
+    found again. The number of store commands depends on the data only by rounds of 500 documents. Raises
+    `RedisError`, `StoreError`; then it is to be run again.
+    """
+    erasure = Erasure.request(ObjectId(workspace_id), ObjectId(contact_id), requested_by)
+    person = _person(erasure)
+    for kind in _in_order():
+        if kind is Contact:
+            erasure.note({"jobs": queues.erase.erase(_about(person)).jobs})
+        erasure.note({kind._meta["collection"]: kind.erase(person)})
+    erasure.complete()
+    events.publish(ContactDeleted(workspace_id=workspace_id, contact_id=contact_id, reason="erased"))
+    enqueue_in(_second_look(contact_id), SECOND_LOOK)
+    log.info("🧽 contact erased", contact_id=contact_id)
+    return dict(Erasure.of(erasure.id).counts)
+
+
+def look_again(contact_id: str) -> int:
+    """Remove what jobs that ran during the erasure wrote; returns how much. Safe to run twice."""
+    erasure = Erasure.of(ObjectId(contact_id))
+    person = _person(erasure)
+    counts = {kind._meta["collection"]: kind.erase(person) for kind in _in_order()}
+    counts["jobs"] = queues.erase.erase(_about(person)).jobs
+    erasure.note(counts)
+    erasure.checked()
+    return sum(counts.values())
+
+
+def _person(erasure: Erasure) -> Person:
+    contact = Contact.objects(id=erasure.id, workspace_id=erasure.workspace_id).first()
+    email = contact.email if contact else None
+    return Person(erasure.workspace_id, erasure.id, email, Visitor.ids_of(erasure.id))
+
+
+def _in_order() -> list[Any]:
+    """The document classes that hold personal data; a crash leaves those by which the rest is found."""
+    kinds = [kind for kind in store.documents() if hasattr(kind, "erase") and kind not in LAST]
+    return [*kinds, *LAST]
+
+
+def _about(person: Person) -> Callable[[str], bool]:
+    """Whether a job's text is about the person, except those that are to tell of the erasure."""
+    ids = [str(person.contact_id), *([person.email] if person.email else [])]
+    visitors = [
+        f'"{name}": {json.dumps(visitor_id, ensure_ascii=False)}'
+        for visitor_id in person.visitor_ids
+        for name in ("visitorId", "visitor_id")
+    ]
+    second_look = _second_look(str(person.contact_id)).id
+    needles = [text.lower() for text in (*ids, *visitors)]
+
+    def matches(text: str) -> bool:
+        text = text.lower()
+        is_ours = text.startswith(second_look) or DELETED in text
+        return not is_ours and any(needle in text for needle in needles)
+
+    return matches
+
+
+def _second_look(contact_id: str) -> NewJob:
+    return NewJob(
+        queue=ANALYTICS,
+        func="jobs.contact_erasure.look_again",
+        id=f"erasure-{contact_id}",
+        kwargs={"contact_id": contact_id},
+        description="second look after an erasure",
+    )

@@ -1,0 +1,38 @@
+"""The right to erasure: what each collection does when a person asks to be forgotten (GDPR, article 17).
+
+Every document class under models/ either has a classmethod `erase(cls, person)`, or says in its `meta` why it
+needs none: `"personal_data": "none"`. A test asks each of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from bson import ObjectId
+
+BATCH = 500  # documents per round
+
+
+@dataclass(frozen=True)
+class Person:
+    """Whom a workspace forgets."""
+
+    workspace_id: ObjectId
+    contact_id: ObjectId
+    email: str | None  # lower case; None: the contact is gone already
+    visitor_ids: Sequence[str] = ()  # as their browsers send them
+
+
+def delete(kind: Any, query: dict[str, Any], before: Callable[[list[ObjectId]], Any] | None = None) -> int:
+    """Delete the documents, in rounds; returns how many. Safe to run twice.
+
+    `before` is called with the ids of each round, for what can only be found through them.
+    """
+    deleted, documents = 0, kind._get_collection()
+    while ids := [found["_id"] for found in documents.find(query, {"_id": 1}).limit(BATCH)]:
+        if before:
+            before(ids)
+        deleted += documents.delete_many({"_id": {"$in": ids}}).deleted_count
+    return deleted

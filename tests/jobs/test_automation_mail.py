@@ -1,0 +1,214 @@
+"""The action `send_email`, through the sandbox's real SMTP server."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import imapclient
+import pytest
+
+from consumers import automations
+from jobs import automation_step
+from models.contact import Contact
+from models.email_account import EmailAccount, MailServer
+from models.send_attempt import SendAttempt
+from models.trigger_run import TriggerRun
+from models.workspace import Member, Workspace
+from publishers import events
+from sandbox import mail_server
+from sandbox.process import Server, free_port
+from schemas.email import EmailBounced, EmailReceived, EmailReplied
+from schemas.event import Event
+from services.mail import smtp
+from services.mail.errors import MailboxUnavailable, SendOutcomeUnknown
+from tests.automations import automation
+
+RunJobs = Callable[[], int]
+US, THEM, PASSWORD = "us@acme.test", "grace@acme.test", "secret"
+MAIL = {"type": "send_email", "subject": "Welcome, {{contact.firstName}}", "body": "Good to have you."}
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    folder: Path = tmp_path_factory.mktemp("mail")
+    server = mail_server.server(folder, free_port(), free_port(), {US: PASSWORD, THEM: PASSWORD})
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def workspace(stores: None, server: Server) -> Workspace:
+    """Ada, with a mailbox that sends."""
+    there = {"host": "127.0.0.1", "username": US, "password": PASSWORD, "security": "plain"}
+    smtp_port = int(server.command[server.command.index("--smtp-port") + 1])
+    workspace = Workspace(name="Acme", members=[Member(name="Ada", email="ada@acme.test")]).save()
+    EmailAccount(
+        workspace_id=workspace.id,
+        user_id=workspace.members[0].user_id,
+        address=US,
+        imap=MailServer(port=server.port, **there),
+        smtp=MailServer(port=smtp_port, **there),
+    ).save()
+    return workspace
+
+
+def inbox(server: Server) -> list[bytes]:
+    with imapclient.IMAPClient("127.0.0.1", server.port, ssl=False) as client:
+        client.login(THEM, PASSWORD)
+        client.select_folder("INBOX", readonly=True)
+        return [data[b"BODY[]"] for data in client.fetch(client.search(), ["BODY.PEEK[]"]).values()]
+
+
+def answered(workspace: Workspace, event_class: type[Event] = EmailReplied, **fields: Any) -> str:
+    """An e-mail event of Grace, who is Ada's, and the run that it sets off; returns the run's id."""
+    owner = workspace.members[0].user_id
+    contact, _ = Contact.upsert(workspace.id, THEM, {"first_name": "Grace", "assigned_to": owner})
+    event = event_class(
+        workspace_id=str(workspace.id),
+        message_id=str(contact.id),
+        account_id=str(EmailAccount.objects.get().id),
+        contact_id=str(contact.id),
+        **fields,
+    )
+    event_id = events.publish(event)
+    trigger = automation(workspace, event_type=event_class.type, actions=[MAIL])
+    automations.run(event_id)
+    return TriggerRun.id_of(trigger.id, event_id)
+
+
+def step() -> Any:
+    return TriggerRun.objects.get().steps[0]
+
+
+def test_the_contact_gets_one_mail_from_its_owner(
+    workspace: Workspace, server: Server, run_jobs: RunJobs
+) -> None:
+    before = len(inbox(server))
+    run_id = answered(workspace)
+    run_jobs()
+    assert automation_step.run(run_id, 0) == "done"
+    (mail,) = inbox(server)[before:]
+
+    assert b"Subject: Welcome, Grace" in mail
+    assert b"From: us@acme.test" in mail
+    assert b"Auto-Submitted: auto-generated" in mail
+    assert (step().note, SendAttempt.objects.get().status) == ("sent", "sent")
+
+
+def test_a_mailbox_that_is_named_sends(workspace: Workspace, server: Server, run_jobs: RunJobs) -> None:
+    before = len(inbox(server))
+    account = EmailAccount.objects.get()
+    Contact.upsert(workspace.id, THEM, {"first_name": "Grace"})
+    run_id = answered(workspace)
+    Contact.objects.update(unset__assigned_to=True)
+    TriggerRun.objects(id=run_id).update(set__steps__0__action={**MAIL, "accountId": str(account.id)})
+    run_jobs()
+
+    assert step().status == "done"
+    assert len(inbox(server)) == before + 1
+
+
+def test_without_a_mailbox_that_can_send_it_is_a_dead_letter(workspace: Workspace, run_jobs: RunJobs) -> None:
+    EmailAccount.objects.update(set__status="locked")
+    answered(workspace)
+    run_jobs()
+
+    assert step().status == "failed"
+    assert "no mailbox that can send" in step().error
+    assert SendAttempt.objects.count() == 0
+
+
+@pytest.mark.parametrize(
+    ("event_class", "fields"),
+    [
+        (EmailReceived, {"kind": "auto-reply"}),
+        (EmailBounced, {"recipients": [THEM], "is_permanent": True}),
+    ],
+)
+def test_a_machine_is_never_answered(
+    workspace: Workspace, server: Server, run_jobs: RunJobs, event_class: type[Event], fields: dict[str, Any]
+) -> None:
+    before = len(inbox(server))
+    answered(workspace, event_class, **fields)
+    run_jobs()
+
+    assert (step().status, SendAttempt.objects.count()) == ("skipped", 0)
+    assert "never answered by a machine" in step().note
+    assert len(inbox(server)) == before
+
+
+def test_a_server_that_is_away_is_tried_again(
+    workspace: Workspace, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = len(inbox(server))
+    run_id = answered(workspace)
+    port = EmailAccount.objects.get().smtp.port
+    EmailAccount.objects.update(set__smtp__port=free_port())
+    with pytest.raises(MailboxUnavailable):
+        automation_step.run(run_id, 0)
+    assert step().status == "retrying"
+
+    EmailAccount.objects.update(set__smtp__port=port)
+    assert automation_step.run(run_id, 0) == "done"
+    assert len(inbox(server)) == before + 1
+
+
+def test_a_mail_that_may_have_been_sent_is_not_sent_again(
+    workspace: Workspace, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, run_id, real = len(inbox(server)), answered(workspace), smtp.send
+
+    def send_and_break(*args: Any) -> None:
+        real(*args)
+        raise SendOutcomeUnknown("the connection broke")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(smtp, "send", send_and_break)
+        assert automation_step.run(run_id, 0) == "failed"
+    assert automation_step.run(run_id, 0) == "failed"
+    assert "it may be sent" in step().note
+    assert len(inbox(server)) == before + 1
+
+
+class Killed(BaseException):
+    """The worker dies: nothing that it still meant to do happens."""
+
+
+@pytest.mark.parametrize(
+    ("owner", "name", "when", "mails"),
+    [
+        (SendAttempt, "begin", "before", 1),
+        (SendAttempt, "begin", "after", 0),
+        (smtp, "send", "before", 0),
+        (smtp, "send", "after", 1),
+        (SendAttempt, "end", "after", 1),
+        (TriggerRun, "end_step", "before", 1),
+        (TriggerRun, "end_step", "after", 1),
+    ],
+)
+def test_a_worker_that_dies_at_any_step_sends_at_most_one_mail(
+    workspace: Workspace,
+    server: Server,
+    monkeypatch: pytest.MonkeyPatch,
+    owner: object,
+    name: str,
+    when: str,
+    mails: int,
+) -> None:
+    before, run_id, real = len(inbox(server)), answered(workspace), getattr(owner, name)
+
+    def die(*args: object, **kwargs: object) -> None:
+        if when == "after":
+            real(*args, **kwargs)
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(owner, name, die)
+        with pytest.raises(Killed):
+            automation_step.run(run_id, 0)
+    for _ in range(2):
+        automation_step.run(run_id, 0)
+    assert len(inbox(server)) - before == mails

@@ -1,0 +1,396 @@
+"""The actions of automations, each as a job: what they do, what stands in the history, and how they end."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from typing import Any
+
+import pytest
+from bson import ObjectId
+from rq.exceptions import AbandonedJobError
+
+import config
+from consumers import automations
+from jobs import actions, automation_step
+from jobs.actions import create_task
+from models.contact import Contact
+from models.deal import Deal
+from models.enrolment import Enrolment
+from models.event import EventRecord
+from models.notification import Notification
+from models.sequence import Sequence
+from models.task import Task
+from models.trigger import Trigger
+from models.trigger_run import TriggerRun
+from models.workspace import Workspace
+from publishers import events
+from queues.connection import redis
+from queues.enqueue import NewJob, enqueue
+from queues.job import Job
+from schemas.opportunity import OpportunityWon
+from services import webhook
+from services.automation.actions import KINDS
+from services.merge_fields import MissingField
+from tests.automations import OWNER, TASK, automation, created, grace
+from tests.sink import Sink, listening
+
+RunJobs = Callable[[], int]
+SECRET = "a secret of some length"
+
+
+@pytest.fixture
+def workspace(stores: None) -> Workspace:
+    return Workspace(name="Acme").save()
+
+
+@pytest.fixture
+def sink(monkeypatch: pytest.MonkeyPatch) -> Iterator[Sink]:
+    """A receiver of webhooks on loopback, which is allowed here."""
+    monkeypatch.setenv("WEBHOOK_SECRET", SECRET)
+    monkeypatch.setenv("WEBHOOK_ALLOW_PRIVATE", "true")
+    config.settings.cache_clear()
+    with listening() as sink:
+        yield sink
+    monkeypatch.undo()
+    config.settings.cache_clear()
+
+
+def happens(workspace: Workspace, *actions: dict[str, Any], **fields: Any) -> str:
+    """An automation with these actions, and an event that is planned; returns the run's id."""
+    trigger = automation(workspace, actions=actions, **fields)
+    event_id = created(grace(workspace))
+    automations.run(event_id)
+    return TriggerRun.id_of(trigger.id, event_id)
+
+
+def step(run_id: str, place: int = 0) -> Any:
+    return TriggerRun.objects.get(id=run_id).steps[place]
+
+
+def test_every_action_that_can_be_saved_can_be_done() -> None:
+    assert actions.DO.keys() == KINDS.keys()
+
+
+def test_a_matching_automation_does_each_action_once(run_jobs: RunJobs, workspace: Workspace) -> None:
+    notice = {"type": "notify", "message": "{{contact.firstName}} of {{contact.company}} is here"}
+    run_id = happens(workspace, TASK, notice)
+    run_jobs()
+    for place in (0, 1, 0, 1):
+        assert automation_step.run(run_id, place) == "done"
+
+    task, notice_ = Task.objects.get(), Notification.objects.get()
+    assert (task.title, task.assigned_to, task.contact_id) == ("Call Grace", OWNER, Contact.objects.get().id)
+    assert (notice_.message, notice_.user_id) == ("Grace of Navy is here", OWNER)
+    run = TriggerRun.objects.get()
+    assert (run.status, [s.tries for s in run.steps]) == ("done", [1, 1])
+    assert all(s.seconds > 0 and s.ended_at and s.error is None for s in run.steps)
+
+
+def test_a_member_that_is_named_comes_before_the_owner(run_jobs: RunJobs, workspace: Workspace) -> None:
+    ada = ObjectId()
+    happens(
+        workspace,
+        {"type": "notify", "message": "x", "userId": str(ada)},
+        {"type": "create_task", "title": "y", "assignedTo": str(ada)},
+    )
+    run_jobs()
+    assert (Notification.objects.get().user_id, Task.objects.get().assigned_to) == (ada, ada)
+
+
+def test_an_event_about_a_deal_speaks_of_it_and_of_its_owner(run_jobs: RunJobs, workspace: Workspace) -> None:
+    deal = Deal(workspace_id=workspace.id, title="Compilers", stage="won", assigned_to=OWNER).save()
+    automation(
+        workspace,
+        ("deal.stage", "equals", "won"),
+        event_type="opportunity.won",
+        actions=[{"type": "notify", "message": "{{deal.title}} for {{event.amount}}"}],
+    )
+    event_id = events.publish(
+        OpportunityWon(
+            workspace_id=str(workspace.id), deal_id=str(deal.id), amount=5, closed_at=automations.store.now()
+        )
+    )
+    automations.run(event_id)
+    run_jobs()
+    notice = Notification.objects.get()
+    assert (notice.message, notice.user_id) == ("Compilers for 5.0", OWNER)
+
+
+def test_an_action_that_fails_is_retried_alone_and_the_others_are_not_repeated(
+    run_jobs: RunJobs, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[str] = []
+    real = create_task.Task.create_once
+
+    def flaky(**fields: Any) -> bool:
+        done.append(fields["title"])
+        if fields["title"] == "Bad" and done.count("Bad") < 3:
+            raise ConnectionError("the line is busy")
+        return real(**fields)
+
+    monkeypatch.setattr(create_task.Task, "create_once", flaky)
+    titles = ("First", "Bad", "Last")
+    run_id = happens(workspace, *({"type": "create_task", "title": title} for title in titles))
+    run_jobs()
+    assert [s.status for s in TriggerRun.objects.get().steps] == ["done", "retrying", "done"]
+    assert step(run_id, 1).error == "ConnectionError: the line is busy"
+    assert TriggerRun.objects.get().status == "running"
+
+    for _ in range(2):
+        with suppress(ConnectionError):
+            automation_step.run(run_id, 1)
+    assert sorted(done) == ["Bad", "Bad", "Bad", "First", "Last"]
+    assert (step(run_id, 1).status, step(run_id, 1).tries, step(run_id, 1).error) == ("done", 3, None)
+    assert sorted(Task.objects.scalar("title")) == sorted(titles)
+
+
+def test_a_missing_variable_makes_a_dead_letter_that_works_once_it_is_filled(
+    run_jobs: RunJobs, workspace: Workspace
+) -> None:
+    run_id = happens(workspace, {"type": "notify", "message": "{{contact.jobTitle}} is here"}, TASK)
+    run_jobs()
+    run = TriggerRun.objects.get()
+    assert (run.status, [s.status for s in run.steps]) == ("failed", ["failed", "done"])
+    assert run.steps[0].error.startswith("MissingField: contact.jobTitle is empty")
+    assert Job.fetch(f"automation-{run_id}-0", connection=redis()).get_status() == "failed"
+    with pytest.raises(MissingField):
+        automation_step.run(run_id, 0)
+
+    Contact.objects.update(set__job_title="Admiral")
+    assert automation_step.run(run_id, 0) == "done"
+    assert TriggerRun.objects.get().status == "done"
+    assert Notification.objects.get().message == "Admiral is here"
+
+
+@pytest.mark.parametrize("how", ["off", "deleted"])
+def test_what_waits_when_an_automation_is_switched_off_is_not_done(
+    run_jobs: RunJobs, workspace: Workspace, how: str
+) -> None:
+    run_id = happens(workspace, TASK)
+    Trigger.objects.update(set__is_active=False) if how == "off" else Trigger.objects.delete()
+    run_jobs()
+
+    assert Task.objects.count() == 0
+    assert (step(run_id).status, TriggerRun.objects.get().status) == ("skipped", "skipped")
+    assert "switched off" in step(run_id).note
+
+
+def test_a_run_that_has_begun_ends_as_it_was_planned(run_jobs: RunJobs, workspace: Workspace) -> None:
+    happens(workspace, TASK)
+    Trigger.objects.update(set__actions=[{"type": "create_task", "title": "Something else"}])
+    run_jobs()
+
+    assert Task.objects.get().title == "Call Grace"
+
+
+def test_an_action_on_a_contact_that_was_deleted_is_skipped(run_jobs: RunJobs, workspace: Workspace) -> None:
+    run_id = happens(workspace, {"type": "update_contact", "addTags": ["x"]}, TASK)
+    Contact.objects.delete()
+    run_jobs()
+
+    assert (step(run_id, 0).status, step(run_id, 1).status) == ("skipped", "done")
+    assert "no contact" in step(run_id, 0).note
+
+
+def test_a_step_whose_run_is_kept_no_longer_is_a_dead_letter(workspace: Workspace) -> None:
+    with pytest.raises(automation_step.RunGone, match="kept no longer") as gone:
+        automation_step.run(f"{ObjectId()}-{ObjectId()}", 0)
+    assert gone.value.permanent
+
+
+def test_a_step_whose_worker_died_twice_failed(workspace: Workspace) -> None:
+    run_id = happens(workspace, TASK)
+    job = Job.fetch(f"automation-{run_id}-0", connection=redis())
+    automation_step.mark_abandoned(job, ValueError)
+    assert step(run_id).status == "waiting"
+    automation_step.mark_abandoned(job, AbandonedJobError)
+
+    assert (step(run_id).status, step(run_id).error) == ("failed", "its worker died twice while it ran")
+    assert EventRecord.objects.get(type="workflow.completed").payload["outcome"] == "failed"
+
+
+def test_other_jobs_that_are_abandoned_touch_no_run(workspace: Workspace) -> None:
+    enqueue(NewJob("analytics", "tests.failing.tick", "another", {"tick": "x"}))
+    automation_step.mark_abandoned(Job.fetch("another", connection=redis()), AbandonedJobError)
+
+
+def test_a_contact_is_changed_and_that_is_told_once(run_jobs: RunJobs, workspace: Workspace) -> None:
+    run_id = happens(
+        workspace,
+        {
+            "type": "update_contact",
+            "fields": {
+                "company": "{{contact.company}} of {{contact.firstName}}",
+                "status": "customer",
+                "assignedTo": str(OWNER),
+                "customFields": {"plan": "team", "seats": 5},
+            },
+            "addTags": ["hot", "vip"],
+            "removeTags": ["vip"],
+        },
+    )
+    run_jobs()
+    automation_step.run(run_id, 0)
+
+    contact = Contact.objects.get()
+    assert (contact.company, contact.status, contact.tags) == ("Navy of Grace", "customer", ["hot"])
+    assert contact.custom_fields == {"plan": "team", "seats": 5}
+    event = EventRecord.objects.get(type="contact.updated")
+    assert event.payload["changed"] == ["company", "status", "customFields", "tags"]
+    origin = TriggerRun.objects.get()
+    assert (event.depth, event.causation_id) == (1, str(origin.event_id))
+    assert event.correlation_id == origin.correlation_id
+
+
+def test_a_new_owner_and_a_new_stage_are_told_too(run_jobs: RunJobs, workspace: Workspace) -> None:
+    ada = ObjectId()
+    happens(
+        workspace,
+        {"type": "update_contact", "fields": {"assignedTo": str(ada), "lifecycleStage": "mql"}},
+    )
+    run_jobs()
+    contact = Contact.objects.get()
+    assert (contact.assigned_to, contact.lifecycle_stage) == (ada, "mql")
+    owner = EventRecord.objects.get(type="contact.owner_assigned")
+    stage = EventRecord.objects.get(type="contact.lifecycle_changed")
+    assert (owner.payload["ownerId"], owner.payload["method"]) == (str(ada), "automation")
+    assert (stage.payload["stage"], stage.depth, owner.depth) == ("mql", 1, 1)
+
+
+def test_a_contact_that_is_like_that_already_is_left_alone(run_jobs: RunJobs, workspace: Workspace) -> None:
+    before = grace(workspace).updated_at
+    run_id = happens(
+        workspace,
+        {"type": "update_contact", "fields": {"company": "Navy"}, "addTags": ["vip"], "removeTags": ["x"]},
+    )
+    run_jobs()
+    assert Contact.objects.get().updated_at == before
+    assert EventRecord.objects(type="contact.updated").count() == 0
+    assert step(run_id).note == "the contact is like that already"
+
+
+def test_a_contact_without_room_for_more_fails_for_good(run_jobs: RunJobs, workspace: Workspace) -> None:
+    run_id = happens(workspace, {"type": "update_contact", "addTags": ["one more"]})
+    Contact.objects.update(set__tags=[str(number) for number in range(500)])
+    run_jobs()
+
+    assert step(run_id).error.startswith("ContactFull")
+    assert len(Contact.objects.get().tags) == 500
+    assert EventRecord.objects(type="contact.updated").count() == 0
+
+
+def test_a_contact_is_in_a_sequence_once(run_jobs: RunJobs, workspace: Workspace) -> None:
+    sequence = Sequence(workspace_id=workspace.id, name="Onboarding", version=3).save()
+    enrol = {"type": "enroll_in_sequence", "sequenceId": str(sequence.id)}
+    run_id = happens(workspace, enrol, enrol)
+    run_jobs()
+
+    enrolment = Enrolment.objects.get()
+    assert (enrolment.version, enrolment.status) == (3, "active")
+    assert enrolment.contact_id == Contact.objects.get().id
+    assert {step(run_id, place).note for place in (0, 1)} == {
+        "enrolled in Onboarding",
+        "was in Onboarding already",
+    }
+
+
+@pytest.mark.parametrize(
+    ("change", "status", "word"), [("gone", "failed", "no sequence"), ("off", "skipped", "switched off")]
+)
+def test_a_sequence_that_is_gone_or_off_takes_nobody(
+    run_jobs: RunJobs, workspace: Workspace, change: str, status: str, word: str
+) -> None:
+    owner = workspace.id if change == "off" else ObjectId()
+    sequence = Sequence(workspace_id=owner, name="Onboarding", is_active=False).save()
+    run_id = happens(workspace, {"type": "enroll_in_sequence", "sequenceId": str(sequence.id)})
+    run_jobs()
+
+    assert Enrolment.objects.count() == 0
+    assert step(run_id).status == status
+    assert word in (step(run_id).note or step(run_id).error)
+
+
+def test_a_webhook_says_what_happened_signed_for_this_workspace_alone(
+    run_jobs: RunJobs, workspace: Workspace, sink: Sink
+) -> None:
+    run_id = happens(
+        workspace, {"type": "webhook", "url": f"{sink.url}/in", "data": {"who": "{{contact.email}}"}}
+    )
+    run_jobs()
+    (request,) = sink.requests
+    body = json.loads(request.body)
+
+    assert body["data"] == {"who": "grace@navy.test"}
+    assert body["workspaceId"] == str(workspace.id)
+    assert (body["event"]["type"], body["event"]["payload"]["source"]) == ("contact.created", "form")
+    assert (body["contact"]["firstName"], body["automation"]["name"]) == ("Grace", "An automation")
+    assert request.headers["X-Clianta-Delivery"] == f"automation-{run_id}-0"
+    stamp, signature = (part.split("=", 1)[1] for part in request.headers["X-Clianta-Signature"].split(","))
+    secret = webhook.secret_of(str(workspace.id))
+    expected = hmac.new(secret.encode(), stamp.encode() + b"." + request.body, hashlib.sha256).hexdigest()
+    assert signature == expected
+    assert len({secret, SECRET, webhook.secret_of(str(ObjectId()))}) == 3
+    assert step(run_id).note == "the receiver answered 204"
+
+
+def test_a_webhook_is_tried_again_under_the_same_delivery(
+    run_jobs: RunJobs, workspace: Workspace, sink: Sink
+) -> None:
+    sink.answers[:] = [(503, {}), (204, {})]
+    run_id = happens(workspace, {"type": "webhook", "url": sink.url}, TASK)
+    run_jobs()
+    assert (step(run_id, 0).status, step(run_id, 1).status) == ("retrying", "done")
+    assert "answered 503" in step(run_id, 0).error
+    assert automation_step.run(run_id, 0) == "done"
+
+    assert len({request.headers["X-Clianta-Delivery"] for request in sink.requests}) == 1
+    assert len(sink.requests) == 2
+
+
+def test_a_webhook_whose_receiver_refuses_is_not_tried_again(
+    run_jobs: RunJobs, workspace: Workspace, sink: Sink
+) -> None:
+    sink.answers[:] = [(410, {})]
+    run_id = happens(workspace, {"type": "webhook", "url": sink.url})
+    run_jobs()
+    assert step(run_id).status == "failed"
+    assert len(sink.requests) == 1
+
+
+def test_a_webhook_never_reaches_a_private_address(
+    run_jobs: RunJobs, workspace: Workspace, sink: Sink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WEBHOOK_ALLOW_PRIVATE", "false")
+    config.settings.cache_clear()
+    run_id = happens(workspace, {"type": "webhook", "url": f"http://localhost:{sink.port}/"})
+    run_jobs()
+
+    assert sink.requests == []
+    assert (step(run_id).status, step(run_id).error.split(":")[0]) == ("failed", "PrivateAddress")
+
+
+def test_a_run_that_is_over_is_an_event_once(run_jobs: RunJobs, workspace: Workspace) -> None:
+    run_id = happens(workspace, TASK, TASK)
+    run_jobs()
+    automation_step.run(run_id, 0)
+
+    over, run = EventRecord.objects.get(type="workflow.completed"), TriggerRun.objects.get()
+    assert over.payload["triggerId"] == str(run.trigger_id)
+    assert (over.payload["outcome"], over.depth, over.causation_id) == ("succeeded", 1, str(run.event_id))
+
+
+def test_the_history_says_no_more_of_an_error_than_a_log_may(
+    run_jobs: RunJobs, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(**_: Any) -> bool:
+        raise ValueError("cannot reach https://user:hunter2@host/" + "x" * 1_000)
+
+    monkeypatch.setattr(create_task.Task, "create_once", fail)
+    run_id = happens(workspace, TASK)
+    run_jobs()
+    assert "hunter2" not in step(run_id).error
+    assert len(step(run_id).error) == automation_step.LONGEST_NOTE

@@ -1,0 +1,138 @@
+"""Dry runs: what an automation would do, and that nothing comes of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from models import store
+from models.contact import Contact
+from models.event import EventRecord
+from queues.connection import redis
+from tests.automations import created, grace
+from tests.web.automations.conftest import Api, definition
+
+CONDITIONS = [
+    {"field": "event.source", "operator": "equals", "value": "form"},
+    {"field": "contact.leadScore", "operator": "greater_than", "value": 50},
+    {"field": "contact.phone", "operator": "equals", "value": None},
+]
+ACTIONS = [
+    {"type": "notify", "message": "{{contact.firstName}} came by {{event.source}}"},
+    {"type": "create_task", "title": "{{contact.jobTitle}}"},
+    {"type": "update_contact", "fields": {"company": "{{contact.company}} Inc"}},
+]
+
+
+def try_it(api: Api, trigger: str, event: dict[str, Any]) -> Any:
+    answer = api.call("POST", f"/triggers/{trigger}/dry-run", json=event)
+    assert answer.status_code == 200, answer.text
+    return answer.get_json()["data"]
+
+
+def everything() -> dict[str, Any]:
+    """All that is stored, and all of Redis."""
+    stored = {
+        kind.__name__: sorted(map(str, kind._get_collection().find()))
+        for kind in store.documents()
+        if kind.__name__ != "ApiToken"
+    }
+    return {**stored, "redis": sorted(redis().scan_iter())}
+
+
+def test_it_says_which_conditions_hold_and_why_not(api: Api) -> None:
+    trigger = api.created(conditions=CONDITIONS, actions=ACTIONS)
+    contact = grace(api.workspace)
+    told = try_it(api, trigger, {"event": {"payload": {"contactId": str(contact.id), "source": "form"}}})
+
+    assert [c["holds"] for c in told["conditions"]] == [True, False, True]
+    assert [c["actual"] for c in told["conditions"]] == ["form", 45, None]
+    assert told["conditions"][1]["why"] == "contact.leadScore is 45: greater_than 50 does not hold"
+    assert told["conditions"][2]["why"] == "contact.phone is empty: equals null holds"
+    assert (told["wouldRun"], told["reason"]) == (False, told["conditions"][1]["why"])
+
+
+def test_it_shows_the_actions_filled_or_what_keeps_them_from_being_done(api: Api) -> None:
+    trigger = api.created(conditions=[], actions=ACTIONS)
+    told = try_it(api, trigger, {"eventId": created(grace(api.workspace))})
+
+    assert (told["wouldRun"], told["reason"]) == (True, None)
+    notice, task, update = told["actions"]
+    assert (notice["message"], notice["problem"]) == ("Grace came by form", None)
+    assert task["title"] == "{{contact.jobTitle}}"
+    assert task["problem"].startswith("contact.jobTitle is empty")
+    assert update["fields"] == {"company": "Navy Inc"}
+
+
+def test_it_changes_nothing(api: Api) -> None:
+    trigger = api.created(conditions=[], actions=ACTIONS)
+    event_id = created(grace(api.workspace))
+    api.get()
+    before = everything()
+    try_it(api, trigger, {"eventId": event_id})
+    draft = {"trigger": definition(), "eventId": event_id}
+    assert api.call("POST", "/triggers/dry-run", json=draft).status_code == 200
+
+    assert everything() == before
+
+
+def test_a_draft_can_be_tried_before_it_is_saved(api: Api) -> None:
+    body = {"trigger": definition(actions=ACTIONS[:1]), "eventId": created(grace(api.workspace))}
+    told = api.call("POST", "/triggers/dry-run", json=body).get_json()["data"]
+    assert told["actions"][0]["message"] == "Grace came by form"
+
+    body["trigger"] = definition(eventType="nothing")
+    answer = api.call("POST", "/triggers/dry-run", json=body)
+    assert answer.status_code == 422
+    assert answer.get_json()["message"].startswith("trigger.eventType: unknown event type 'nothing'")
+
+
+def test_it_says_when_the_contact_is_missing(api: Api) -> None:
+    trigger = api.created(conditions=[], actions=[ACTIONS[2]])
+    contact = grace(api.workspace)
+    Contact.objects.delete()
+    told = try_it(api, trigger, {"event": {"payload": {"contactId": str(contact.id), "source": "form"}}})
+
+    assert told["actions"][0]["problem"] == "the event has no contact, so this action would be skipped"
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"isActive": False}, "the automation is switched off"),
+        ({"eventType": "contact.updated"}, "it waits for contact.updated, and this event is contact.created"),
+    ],
+)
+def test_it_says_why_nothing_would_happen(api: Api, change: dict[str, Any], reason: str) -> None:
+    trigger = api.created(conditions=[], **change)
+    told = try_it(api, trigger, {"eventId": created(grace(api.workspace))})
+
+    assert (told["wouldRun"], told["reason"]) == (False, reason)
+
+
+def test_it_knows_the_end_of_a_chain(api: Api) -> None:
+    trigger, event_id = api.created(), created(grace(api.workspace))
+    EventRecord.objects.update(set__depth=8)
+
+    assert "chain of 8 automations" in try_it(api, trigger, {"eventId": event_id})["reason"]
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ({}, "body: must have either eventId or event"),
+        ({"eventId": "0" * 24, "event": {"payload": {}}}, "body: must have either eventId or event"),
+        ({"eventId": "x"}, "eventId: must be a 24-digit hexadecimal id"),
+        ({"event": {}}, "event.payload: Field required"),
+        ({"event": {"payload": {"source": "form"}}}, "event.payload.contactId: Field required"),
+        (
+            {"event": {"payload": {"contactId": "0" * 24, "source": "form", "x": 1}}},
+            "event.payload.x: is not a known field",
+        ),
+    ],
+)
+def test_a_bad_event_is_refused_by_name(api: Api, body: dict[str, Any], message: str) -> None:
+    answer = api.call("POST", f"/triggers/{api.created()}/dry-run", json=body)
+
+    assert (answer.status_code, answer.get_json()["message"]) == (422, message)
