@@ -13,12 +13,14 @@ import os
 import resource
 import signal
 import sys
+from datetime import timedelta
 from typing import Any
 
 import psutil
 
 import scheduler
 import worker
+from tests.faults import clocks
 
 PROGRAMS = {"worker": worker.main, "scheduler": scheduler.main}
 PR_SET_CHILD_SUBREAPER = 36  # prctl(2)
@@ -61,6 +63,8 @@ def _be_born(request: dict[str, Any]) -> str:
     os.environ.update(request["environment"])
     if megabytes := os.environ.get("FAULTS_MEMORY_MB"):
         _limit_memory(int(megabytes) * 1_048_576)
+    if seconds := os.environ.get("FAULTS_CLOCK_AHEAD"):
+        clocks.install(timedelta(seconds=float(seconds)))
     sys.argv = [f"{request['program']}.py"]
     return str(request["program"])
 
