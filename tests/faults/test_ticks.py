@@ -83,7 +83,7 @@ def test_of_a_thousand_ticks_missed_one_is_run_and_each_is_on_record(
 
     last = first + 999 * INTERVAL
     start_before(nursery, last, seconds=-100)  # beyond its grace
-    wait_until(lambda: rows().total() == 1_000, what="a row per tick")
+    wait_until(lambda: rows().total() == 1_000, timeout=40, what="a row per tick")
     wait_until(lambda: rows()[MISSED] == 999, what="the run")
     assert jobs() == [f"{ENTRY}-{last:%Y%m%dT%H%M}"]
     assert due() == last + INTERVAL
