@@ -5,6 +5,8 @@ Each action of a run is a job of its own, `jobs/automation_step.py`: it is retri
 
 from __future__ import annotations
 
+from typing import Any
+
 import structlog
 from bson import ObjectId
 
@@ -16,6 +18,7 @@ from models.trigger import Trigger
 from models.trigger_run import OPEN, RunStep, TriggerRun
 from queues.enqueue import NewJob, enqueue, enqueue_many
 from queues.names import CRM_WORKFLOW_BRIDGE
+from schemas.email import SentEmailEvent
 from schemas.event import Event
 from services import conditions
 from services.automation.actions import current
@@ -27,11 +30,13 @@ PLANNED = "run_automations"  # stands among the reactions of an event whose runs
 log = structlog.get_logger()
 
 
-def check(event: Event, delivery: Delivery) -> None:
-    """Enqueue the run of the workspace's automations for this event, if it has any of its type.
+def check_automations(event: Event, delivery: Delivery) -> None:
+    """The last reaction to every event: enqueue the run of the workspace's automations for it, if it has any.
 
-    Safe to run twice: the job has the event's id.
+    Mail scanners set off nothing: nobody opened or clicked. Safe to run twice: the job has the event's id.
     """
+    if isinstance(event, SentEmailEvent) and event.is_machine:
+        return
     if not Trigger.any_for(ObjectId(event.workspace_id), event.type):
         return
     enqueue(
@@ -104,18 +109,22 @@ def _run(trigger: Trigger, record: EventRecord, reason: str | None) -> TriggerRu
         correlation_id=record.correlation_id,
         depth=record.depth,
         reason=reason,
-        steps=[] if reason else [RunStep(action=action) for action in trigger.actions],
+        steps=[] if reason else [_step(action) for action in trigger.actions],
     )
 
 
+def _step(action: dict[str, Any]) -> RunStep:
+    wire = current(action)
+    return RunStep(kind=wire["type"], action=wire)
+
+
 def _job(run: TriggerRun, place: int) -> NewJob:
-    kind = current(run.steps[place].action)["type"]
     return NewJob(
         queue=CRM_WORKFLOW_BRIDGE,
         func="jobs.automation_step.run",
         id=f"automation-{run.id}-{place}",
         kwargs={"run_id": run.id, "place": place},
-        description=f"automation: {kind} for {run.event_type}",
+        description=f"automation: {run.steps[place].kind} for {run.event_type}",
         meta={
             "event_id": str(run.event_id),
             "correlation_id": run.correlation_id,

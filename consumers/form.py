@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bson import ObjectId
 
-from consumers import activity, automations
+from consumers import activity
 from consumers.registry import Delivery, reacts_to
 from models.contact import Contact
 from models.form import Form
@@ -32,9 +32,3 @@ def stamp_last_activity(event: FormSubmitted, delivery: Delivery) -> None:
     """Safe to run twice: the stamp only moves forward."""
     if event.contact_id:
         Contact.touch([ObjectId(event.contact_id)], delivery.accepted_at)
-
-
-@reacts_to(FormSubmitted)
-def check_automations(event: FormSubmitted, delivery: Delivery) -> None:
-    """Safe to run twice, see `automations.check`."""
-    automations.check(event, delivery)

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from bson import ObjectId
 
-from consumers import activity, automations
+from consumers import activity
 from consumers.registry import Delivery, reacts_to
 from models.contact import Contact
 from models.visitor_event import VisitorEvent
@@ -30,12 +30,6 @@ def stamp_last_activity(event: PageViewed, delivery: Delivery) -> None:
     """Safe to run twice: the stamp only moves forward."""
     if contact_id := _contact_id(event):
         Contact.touch([contact_id], moment(event, delivery))
-
-
-@reacts_to(PageViewed)
-def check_automations(event: PageViewed, delivery: Delivery) -> None:
-    """Safe to run twice, see `automations.check`."""
-    automations.check(event, delivery)
 
 
 def timeline_entry(event: PageViewed, delivery: Delivery) -> activity.Entry:

@@ -40,6 +40,7 @@ class Trigger(Document):
     conditions = EmbeddedDocumentListField(TriggerCondition)
     actions = ListField(DictField())  # as they came over the wire: {"type": "notify", "message": …}
     is_active = BooleanField(default=True)
+    key = StringField()  # the client's Idempotency-Key; unique in the workspace
     max_runs_per_minute = IntField()  # None: as many as AUTOMATION_RUNS_PER_MINUTE allows
     minute = DateTimeField()  # in which it ran last, and how often it did
     runs_in_minute = IntField(default=0)
@@ -51,7 +52,15 @@ class Trigger(Document):
         "auto_create_index": False,
         "personal_data": "none",
         "strict": False,
-        "indexes": [["workspace_id", "event_type", "is_active"], ["workspace_id", "_id"]],
+        "indexes": [
+            ["workspace_id", "event_type", "is_active"],
+            ["workspace_id", "_id"],
+            {
+                "fields": ["workspace_id", "key"],
+                "unique": True,
+                "partialFilterExpression": {"key": {"$exists": True}},
+            },
+        ],
     }
 
     @classmethod

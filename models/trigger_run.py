@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 from bson import ObjectId
 from mongoengine import (
@@ -26,6 +26,7 @@ from models.personal import Person, delete
 from models.store import DUPLICATE_KEY, now
 
 WAITING, RETRYING, DONE, SKIPPED, FAILED = "waiting", "retrying", "done", "skipped", "failed"
+RUNNING = "running"
 OPEN = (WAITING, RETRYING)
 ENDED = (DONE, SKIPPED)  # a failed one is a dead letter: requeued, it may still be done
 
@@ -33,7 +34,8 @@ ENDED = (DONE, SKIPPED)  # a failed one is a dead letter: requeued, it may still
 class RunStep(EmbeddedDocument):
     """One action. waiting: it was not tried yet. retrying: it failed and is tried again."""
 
-    action = DictField()  # as it was when the event happened
+    kind = StringField()  # of the action
+    action = DictField()  # as it was when the event happened; until it is done
     status = StringField(choices=(WAITING, RETRYING, DONE, SKIPPED, FAILED), default=WAITING)
     note = StringField()  # what came of it, or why it was skipped
     error = StringField()  # of the last try that failed
@@ -54,6 +56,8 @@ class TriggerRun(Document):
     contact_id = ObjectIdField()  # of the event
     correlation_id = StringField(required=True)
     depth = IntField(default=0)  # of the event: how many automations led to it
+    # running until each step has ended. skipped: it was not to do anything, see `reason`, or no step was.
+    status = StringField(choices=(RUNNING, DONE, SKIPPED, FAILED), default=RUNNING)
     reason = StringField()  # why it did nothing although its conditions held; it has no steps then
     steps = EmbeddedDocumentListField(RunStep)
     created_at = DateTimeField(default=now)
@@ -65,6 +69,7 @@ class TriggerRun(Document):
         "strict": False,
         "indexes": [
             ["trigger_id", "-created_at", "-_id"],
+            ["trigger_id", "status", "-created_at", "-_id"],
             ["event_id"],
             {"fields": ["contact_id"], "sparse": True},
             {"fields": ["expires_at"], "expireAfterSeconds": 0},
@@ -74,6 +79,8 @@ class TriggerRun(Document):
     def clean(self) -> None:
         """Runs before each save."""
         self.id = self.id_of(self.trigger_id, self.event_id)
+        if not self.steps:
+            self.status = SKIPPED
         self.expires_at = self.created_at + timedelta(days=config.settings().automation_runs_keep_days)
 
     @staticmethod
@@ -102,21 +109,26 @@ class TriggerRun(Document):
         cls, trigger_id: ObjectId, before: tuple[datetime, str] | None, limit: int, status: str | None = None
     ) -> list[TriggerRun]:
         """The latest ones before that moment and id."""
-        query: dict[str, Any] = {"trigger_id": trigger_id, **(_IN[status] if status else {})}
+        query: dict[str, Any] = {"trigger_id": trigger_id, **({"status": status} if status else {})}
         if before:
             moment, run_id = before
             query["$or"] = [{"created_at": {"$lt": moment}}, {"created_at": moment, "_id": {"$lt": run_id}}]
         return list(cls.objects(__raw__=query).order_by("-created_at", "-id").limit(limit))
 
-    @property
-    def status(self) -> str:
-        """skipped: it was not to do anything, see `reason`, or no action was. Otherwise how far it got."""
-        found = {step.status for step in self.steps}
-        if found & set(OPEN):
-            return "running"
-        if FAILED in found:
-            return FAILED
-        return DONE if DONE in found else SKIPPED
+    @classmethod
+    def settle(cls, run_id: str) -> TriggerRun | None:
+        """The run when its last step has ended, with its status brought up to date; None before.
+
+        Safe to repeat. A requeued step may end at the same time: then the store refuses, and we look again.
+        """
+        while run := cls.objects(id=run_id).first():
+            run.status = _status(step.status for step in run.steps)
+            if run.status == RUNNING:
+                return None
+            guard = {"_id": run_id, "steps.status": _GUARDS[run.status]}
+            if cls._get_collection().update_one(guard, {"$set": {"status": run.status}}).matched_count:
+                return cast(TriggerRun, run)
+        return None
 
     @classmethod
     def note_change(cls, run_id: str, place: int, changed: list[str]) -> None:
@@ -133,7 +145,7 @@ class TriggerRun(Document):
             "$inc": {f"{step}.tries": 1},
         }
         if status in ENDED:
-            change["$unset"] = {f"{step}.error": ""}
+            change["$unset"] = {f"{step}.error": "", f"{step}.action": ""}  # long texts, no more needed
         guard = {"_id": run_id, f"{step}.status": {"$nin": list(ENDED)}}
         return bool(cls._get_collection().update_one(guard, change).matched_count)
 
@@ -143,10 +155,16 @@ class TriggerRun(Document):
         return delete(cls, {"contact_id": person.contact_id})
 
 
-# What `status` says, as a filter.
-_IN: dict[str, dict[str, Any]] = {
-    "running": {"steps.status": {"$in": list(OPEN)}},
-    FAILED: {"steps.status": {"$in": [FAILED], "$nin": list(OPEN)}},
-    DONE: {"steps.status": {"$in": [DONE], "$nin": [*OPEN, FAILED]}},
-    SKIPPED: {"steps.status": {"$nin": [*OPEN, FAILED, DONE]}},
+def _status(steps: Iterable[str]) -> str:
+    found = set(steps)
+    if found & set(OPEN):
+        return RUNNING
+    return next((status for status in (FAILED, DONE) if status in found), SKIPPED)
+
+
+# What must still be so of the steps when a run gets a status.
+_GUARDS: dict[str, dict[str, Any]] = {
+    FAILED: {"$in": [FAILED], "$nin": list(OPEN)},
+    DONE: {"$in": [DONE], "$nin": [*OPEN, FAILED]},
+    SKIPPED: {"$nin": [*OPEN, FAILED, DONE]},
 }

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 from redis import Redis, RedisError
 from redis.connection import AbstractConnection
-from redis.exceptions import ResponseError
+from redis.exceptions import ConnectionError, ResponseError, TimeoutError
 
 from queues.scripts import Call, replies, script
 
@@ -26,10 +28,18 @@ class Channel(threading.local):
         self._client = client
         self._connection: AbstractConnection | None = None
         self._used_at = 0.0
+        self._process = os.getpid()
 
     def run(self, *calls: Call) -> list[Any]:
         """As `scripts.run`, but it never repeats a call whose answer was lost. Raises `RedisError`."""
         return replies(self._client, calls, self._send)
+
+    def run_again(self, *calls: Call) -> list[Any]:
+        """As `run`; calls whose answer was lost are made once more, so it must do no harm."""
+        try:
+            return self.run(*calls)
+        except (ConnectionError, TimeoutError):
+            return self.run(*calls)
 
     def _send(self, calls: Sequence[Call]) -> list[Any]:
         connection = self._ready()
@@ -47,6 +57,8 @@ class Channel(threading.local):
             self._used_at = time.monotonic()
 
     def _ready(self) -> AbstractConnection:
+        if self._process != os.getpid():  # a fork: the connection belongs to the parent
+            self._connection, self._process = None, os.getpid()
         if self._connection is None:
             self._connection = self._client.connection_pool.get_connection()
         elif time.monotonic() - self._used_at > FRESH and self._is_closed(self._connection):
@@ -59,6 +71,12 @@ class Channel(threading.local):
             return connection.can_read(timeout=0)
         except RedisError:
             return True
+
+
+@cache
+def of(client: Redis) -> Channel:
+    """The channel of a client that its process shares."""
+    return Channel(client)
 
 
 def _answer(connection: AbstractConnection) -> Any:

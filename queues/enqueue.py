@@ -15,7 +15,7 @@ from redis import RedisError
 from rq.job import JobStatus
 from rq.utils import now, utcformat
 
-from queues import new_job
+from queues import channel, new_job
 from queues.connection import redis
 from queues.job import Job
 from queues.new_job import NewJob
@@ -109,5 +109,5 @@ def _guard(guard: CronGuard | None) -> list[str]:
 
 
 def _send(arguments: Sequence[Any]) -> list[int]:
-    results: list[int] = run(redis(), Call("enqueue", [], arguments))[0]
+    results: list[int] = channel.of(redis()).run_again(Call("enqueue", (), arguments))[0]
     return results

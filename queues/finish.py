@@ -72,16 +72,14 @@ def to_be_retried(claimed: Claimed, due: float, ended_at: datetime) -> Call:
 
 def _run(claimed: Claimed, ended_at: datetime) -> list[Any]:
     job, execution = claimed.job, claimed.execution
-    started_at = job.started_at or ended_at
     return [
         job.id,
         execution.id,
         job.origin,
         execution.worker_name,
         "1" if claimed.is_shown else "",
-        times.text(started_at),
+        times.text(job.started_at or ended_at),
         times.text(ended_at),
-        (ended_at - started_at).total_seconds(),
     ]
 
 

@@ -5,9 +5,13 @@ A stock `rq worker --job-class queues.job.Job` and `rq requeue --job-class queue
 
 from __future__ import annotations
 
+import json
 import random
+import sys
 import time
 import traceback
+import zlib
+from datetime import datetime
 from typing import Any
 
 import structlog
@@ -17,7 +21,7 @@ from rq.job import JobStatus, get_current_job
 from rq.queue import Queue
 from rq.registry import ScheduledJobRegistry
 from rq.serializers import JSONSerializer
-from rq.utils import now, utcformat
+from rq.utils import import_attribute, now, utcformat
 
 from queues import clock, keys, scripts, times
 from queues.progress import Reporter
@@ -25,8 +29,14 @@ from queues.progress import Reporter
 log = structlog.get_logger()
 
 JITTER = (0.8, 1.2)  # so that jobs that failed together do not come back together
-MOMENTS = (b"created_at", b"enqueued_at", b"started_at", b"ended_at", b"last_heartbeat")
-NO_MOMENTS = dict.fromkeys(MOMENTS, b"")
+MOMENTS = (b"enqueued_at", b"started_at", b"ended_at", b"last_heartbeat")
+LIMITS = (b"timeout", b"result_ttl", b"failure_ttl")
+# What few jobs have is left to RQ to read.
+UNUSUAL = (
+    *(b"success_callback_name", b"failure_callback_name", b"stopped_callback_name", b"webhooks"),
+    *(b"group_id", b"result", b"exc_info", b"dependency_id", b"dependency_ids", b"allow_dependency_failures"),
+    *(b"ttl", b"number_of_retries", b"enqueue_at_front_on_retry", b"repeats_left", b"rate_limit_key"),
+)
 LOGGED_META = ("event_id", "correlation_id", "workspace_id")
 
 
@@ -46,12 +56,35 @@ class Job(RqJob):
         self.serializer = JSONSerializer
 
     def restore(self, raw_data: dict[bytes, bytes]) -> None:
-        """As RQ does, with its times read ten times faster."""
-        moments = {name: raw_data.get(name) for name in MOMENTS}
-        super().restore({**raw_data, **NO_MOMENTS})
-        for name, written in moments.items():
-            if written:
-                setattr(self, name.decode(), times.parsed(written))
+        """As RQ does; the fields that nearly all jobs have are read in a tenth of the time."""
+        if b"data" not in raw_data or any(map(raw_data.get, UNUSUAL)):
+            super().restore(raw_data)
+            return
+        try:
+            self._restore(raw_data.get)
+        except ValueError:  # foreign meta, say
+            super().restore(raw_data)
+
+    def _restore(self, get: Any) -> None:
+        self.data = _decompressed(get(b"data"))
+        self.origin = get(b"origin", b"").decode()
+        self.description = get(b"description", b"").decode() or None
+        self.worker_name = get(b"worker_name", b"").decode() or None
+        self._status = JobStatus(get(b"status", b"created").decode())
+        self.meta = json.loads(get(b"meta") or b"{}")
+        self.timeout, self.result_ttl, self.failure_ttl = map(_number, map(get, LIMITS))
+        self.retries_left = _number(get(b"retries_left"))
+        self.retry_intervals = json.loads(get(b"retry_intervals") or b"null")
+        self.enqueue_at_front = None if (front := get(b"enqueue_at_front")) is None else front == b"1"
+        self.created_at = _moment(get(b"created_at")) or self.created_at
+        self.enqueued_at, self.started_at, self.ended_at, self.last_heartbeat = map(
+            _moment, map(get, MOMENTS)
+        )
+
+    @property
+    def func(self) -> Any:
+        """The function; RQ looks it up twice a run."""
+        return super().func if self.instance else _function(self.func_name or "")
 
     def perform(self) -> Any:
         meta = {name: self.meta[name] for name in LOGGED_META if name in self.meta}
@@ -117,6 +150,26 @@ class Job(RqJob):
         # In RQ's own transaction, so by its text: an unknown digest there would fail only this command.
         at = utcformat(self.ended_at or now())
         pipeline.eval(scripts.source("ended"), 0, self.id, outcome, at)
+
+
+def _function(name: str) -> Any:
+    module, _, attribute = name.rpartition(".")
+    return getattr(sys.modules.get(module), attribute, None) or import_attribute(name)
+
+
+def _decompressed(data: bytes) -> bytes:
+    try:
+        return zlib.decompress(data)
+    except zlib.error:  # a script has written it
+        return data
+
+
+def _number(written: bytes | None) -> int | None:
+    return int(written) if written else None
+
+
+def _moment(written: bytes | None) -> datetime | None:
+    return times.parsed(written) if written else None
 
 
 def _seconds(value: Any) -> float:

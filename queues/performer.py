@@ -24,7 +24,7 @@ from rq.queue import Queue
 from rq.serializers import JSONSerializer
 from rq.worker.base import BaseWorker
 
-from queues import claim, finish, heartbeat, timeouts
+from queues import claim, finish, heartbeat, tally, timeouts
 from queues.claim import Claimed
 from queues.doorbell import Doorbell
 from queues.exchange import Exchange
@@ -59,6 +59,7 @@ class Performer(BaseWorker):
         self._slots = Slots(concurrency)
         self._doorbell = Doorbell(connection)
         self._exchange = Exchange(connection, self.name, self._slots)
+        self._tally = tally.Tally()
         self._mine = threading.local()  # .claimed: the thread's job
         self._stopped: set[str] = set()  # ids of jobs that somebody asked to stop
         self._failing = threading.Lock()
@@ -104,6 +105,7 @@ class Performer(BaseWorker):
         """Record the result; what is not plain takes RQ's own way."""
         if self._is_plain(job) and not isinstance(return_value, Retry):
             job.ended_at = datetime.now(UTC)
+            self._count(job, tally.SUCCESSES)
             self._exchange.end(finish.succeeded(self._mine.claimed, return_value, job.ended_at))
         else:
             super()._finalize_success(job, queue, execution, return_value)
@@ -126,6 +128,7 @@ class Performer(BaseWorker):
     def handle_job_failure(self, job: RqJob, *args: Any, **kwargs: Any) -> None:
         """Park the job for its next try, or lay it with the dead letters."""
         if self._is_plain(job):
+            self._count(job, tally.FAILURES)
             self._exchange.end(self._failure(job, kwargs["exc_string"]))
             return
         with self._failing:  # RQ has one place for the id of a stopped job
@@ -142,6 +145,10 @@ class Performer(BaseWorker):
         due = job.retry_due()
         job.retries_left = (job.retries_left or 0) - 1
         return finish.to_be_retried(claimed, due, ended_at)
+
+    def _count(self, job: Job, outcome: str) -> None:
+        if job.started_at and job.ended_at:
+            self._tally.add(outcome, (job.ended_at - job.started_at).total_seconds())
 
     def _was_stopped(self, job: RqJob) -> bool:
         """Whether somebody asked to stop it; asked once."""

@@ -11,5 +11,5 @@ def text(moment: datetime) -> str:
 
 
 def parsed(written: bytes | str) -> datetime:
-    """An aware datetime. Raises ValueError."""
+    """An aware datetime, in UTC. Raises ValueError."""
     return datetime.fromisoformat(written.decode() if isinstance(written, bytes) else written)

@@ -75,7 +75,7 @@ class Worker(Performer):
         return self._shut_down()
 
     def _turn(self) -> None:
-        """Claim what there is; with nothing to claim, wait."""
+        """Claim what there is; then wait for a free slot, or for more."""
         self._heartbeat_when_due()
         if self._is_worn_out():
             self._exchange.is_closed.set()
@@ -90,7 +90,8 @@ class Worker(Performer):
             self._slots.wait_until_all_are_free(min(seconds, DRAIN_LOOK))
         elif not self._slots.free:
             self._slots.wait_for_a_free_one(seconds)
-        elif not result.claimed:
+        else:  # nothing is left to claim
+            self._tally.write(self.connection, self.key)
             self._doorbell.wait(seconds)
 
     def _hear(self, news: claim.Claim) -> None:
@@ -156,6 +157,7 @@ class Worker(Performer):
         clock.follow(self.connection)
         with suppress(OutOfMemoryError):  # our key may lapse; the jobs' locks are renewed in any case
             self.heartbeat()
+            self._tally.write(self.connection, self.key)
         self._show(self._slots.running())
         retention.trim_when_due(self.connection)
 
@@ -198,6 +200,7 @@ class Worker(Performer):
         unfinished = self._slots.wait_until_all_are_free(self.grace)
         try:
             self._exchange.hand_back(unfinished)
+            self._tally.write(self.connection, self.key)
             self.register_death()
             self._doorbell.ring()  # what this worker leaves free, a cap of a queue say, others may take
         except RedisError as error:

@@ -10,8 +10,3 @@ local function release(job, execution, queue, worker, was_shown)
   end
   return true
 end
-
-local function count_run(worker, counter, seconds)
-  redis.call('HINCRBY', 'rq:worker:' .. worker, counter, 1)
-  redis.call('HINCRBYFLOAT', 'rq:worker:' .. worker, 'total_working_time', seconds)
-end

@@ -88,6 +88,7 @@ def test_a_matching_automation_does_each_action_once(run_jobs: RunJobs, workspac
     run = TriggerRun.objects.get()
     assert (run.status, [s.tries for s in run.steps]) == ("done", [1, 1])
     assert all(s.seconds > 0 and s.ended_at and s.error is None for s in run.steps)
+    assert [(s.kind, dict(s.action)) for s in run.steps] == [("create_task", {}), ("notify", {})]
 
 
 def test_a_member_that_is_named_comes_before_the_owner(run_jobs: RunJobs, workspace: Workspace) -> None:

@@ -58,7 +58,7 @@ def run(found: TriggerRun) -> dict[str, Any]:
 
 def _step(step: RunStep) -> dict[str, Any]:
     return {
-        "type": actions.current(step.action)["type"],
+        "type": step.kind,
         "status": step.status,
         "note": step.note,
         "error": step.error,

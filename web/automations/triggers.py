@@ -6,6 +6,7 @@ from typing import Annotated
 
 from bson import ObjectId
 from flask import Response, jsonify, request, url_for
+from mongoengine import NotUniqueError
 from pydantic import Field
 from werkzeug.exceptions import Conflict, NotFound, UnprocessableEntity
 
@@ -15,7 +16,7 @@ from models.trigger import Trigger
 from services.automation.definition import Definition
 from web.automations import access, paging, references, shapes
 from web.automations.access import blueprint
-from web.public import body
+from web.public import body, repeats
 
 MOST = 500  # automations of a workspace: each event looks at all of its type
 
@@ -40,14 +41,20 @@ def list_triggers(workspace_id: str) -> Response:
 
 @blueprint.post("/triggers")
 def create_trigger(workspace_id: str) -> tuple[Response, int, dict[str, str]]:
-    """201 with the automation as it is stored, and its address in `Location`."""
+    """201 with the automation as it is stored, and its address in `Location`.
+
+    Safe to repeat with the same `Idempotency-Key`: the answer is the one that was created.
+    """
     owner = ObjectId(workspace_id)
-    given = _given(owner)
+    given, key = _given(owner), _key()
+    if key and (known := Trigger.objects(workspace_id=owner, key=key).first()):
+        return _created(known)
     if Trigger.objects(workspace_id=owner).limit(MOST).count(with_limit_and_skip=True) >= MOST:
         raise Conflict(f"a workspace has at most {MOST} automations; delete one that is not needed")
-    trigger = Trigger(workspace_id=owner, **shapes.stored(given)).save(force_insert=True)
-    place = url_for(".show_trigger", workspace_id=workspace_id, trigger_id=str(trigger.id))
-    return jsonify(success=True, data=shapes.trigger(trigger)), 201, {"Location": place}
+    try:
+        return _created(Trigger(workspace_id=owner, key=key, **shapes.stored(given)).save(force_insert=True))
+    except NotUniqueError:  # the same request came twice at once
+        return _created(Trigger.objects.get(workspace_id=owner, key=key))
 
 
 @blueprint.get("/triggers/<trigger_id>")
@@ -72,6 +79,18 @@ def delete_trigger(workspace_id: str, trigger_id: str) -> Response:
     trigger = access.trigger(workspace_id, trigger_id)
     trigger.delete()
     return jsonify(success=True, data={"id": str(trigger.id)})
+
+
+def _created(trigger: Trigger) -> tuple[Response, int, dict[str, str]]:
+    place = url_for(".show_trigger", workspace_id=str(trigger.workspace_id), trigger_id=str(trigger.id))
+    return jsonify(success=True, data=shapes.trigger(trigger)), 201, {"Location": place}
+
+
+def _key() -> str | None:
+    key = request.headers.get("Idempotency-Key")
+    if key is not None and not 0 < len(key) <= repeats.LONGEST_KEY:
+        raise UnprocessableEntity(f"Idempotency-Key: must have 1 to {repeats.LONGEST_KEY} characters")
+    return key
 
 
 def _given(workspace_id: ObjectId) -> Definition:

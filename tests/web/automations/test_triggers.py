@@ -47,6 +47,18 @@ def test_what_is_created_comes_back_as_it_was_given(api: Api) -> None:
     assert api.get(f"/triggers/{data['id']}").get_json() == {"success": True, "data": data}
 
 
+def test_a_request_that_is_repeated_with_its_key_creates_one_trigger(api: Api, other: Api) -> None:
+    def ids(api: Api, key: str) -> set[str]:
+        answers = [api.call("POST", json=definition(), headers={"Idempotency-Key": key}) for _ in range(2)]
+        assert {answer.status_code for answer in answers} == {201}
+        return {answer.get_json()["data"]["id"] for answer in answers}
+
+    assert len(ids(api, "a") | ids(api, "a")) == 1
+    assert len(ids(api, "b") | ids(other, "a")) == 2
+    assert api.call("POST", json=definition(), headers={"Idempotency-Key": "x" * 256}).status_code == 422
+    assert Trigger.objects.count() == 3
+
+
 def test_defaults_are_those_of_the_document(api: Api) -> None:
     answer = api.call("POST", json={k: v for k, v in definition().items() if k != "conditions"}).get_json()[
         "data"
