@@ -19,7 +19,7 @@ import config
 from consumers import dispatch
 from jobs import automation_step
 from models import store
-from queues import register
+from queues import hangs, register
 from queues.connection import RedisError, connect
 from queues.exchange import RECONNECT
 from queues.supervisor import Supervisor
@@ -53,6 +53,7 @@ def _end_with_parent() -> None:
 def run_one(settings: config.Settings) -> None:
     """Be one worker process until SIGTERM."""
     sentry.init(settings.sentry_project, settings.sentry_environment)
+    hangs.guard(settings.stuck_after)
     store.connect(settings.mongodb_uri.get_secret_value())
     dispatch.load_reactions()  # now, so that no first job pays for the imports
     all_jobs_ended = _start(settings).work()

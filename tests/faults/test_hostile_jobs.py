@@ -86,3 +86,20 @@ def test_a_job_that_takes_all_memory_is_a_dead_letter_and_the_others_run(
     assert ledger.count("start")["eat"] <= 4 + 2  # three retries, two deaths
     assert worker.code() is None
     assert_nothing_is_under_way()
+
+
+def test_a_job_that_hangs_the_interpreter_ends_two_processes_and_is_quarantined(
+    start_worker: StartWorker, ledger: Ledger
+) -> None:
+    enqueue(new_job("hold_the_interpreter", "hang"))
+    for life in (1, 2):
+        worker = start_worker(STUCK_AFTER="2")
+        assert wait_for_life(life, "hang", ledger) == worker.pid
+        assert worker.ended() == 1
+        assert "in hold_the_interpreter" in worker.log.read_text()
+        lapse_locks_of(name_of(worker.pid) or "")
+    others = enqueue_others()
+    start_worker()
+    wait_until(lambda: status_of("hang") == "failed" and have_finished(others))
+    assert ledger.count("end") == dict.fromkeys([*others], 1) | {"hang": 0}
+    assert_nothing_is_under_way()
