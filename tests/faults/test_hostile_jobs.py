@@ -66,7 +66,7 @@ def test_a_job_that_ends_its_process_is_quarantined_and_the_others_run(
 def test_a_job_that_takes_all_memory_is_a_dead_letter_and_the_others_run(
     start_worker: StartWorker, ledger: Ledger
 ) -> None:
-    worker = start_worker(FAULTS_MEMORY_MB="200")
+    worker = start_worker(FAULTS_MEMORY_MB="1000")
     enqueue(new_job("eat_memory", "eat"))
     others = enqueue_others()
     wait_until(ledger.lines, what="a first start")
@@ -76,7 +76,7 @@ def test_a_job_that_takes_all_memory_is_a_dead_letter_and_the_others_run(
         hasten_retries()
         if worker.code() is not None:  # it may not outlive that; what it had claimed comes back
             lapse_locks_of(name_of(worker.pid) or "")
-            worker = start_worker(FAULTS_MEMORY_MB="200")
+            worker = start_worker(FAULTS_MEMORY_MB="1000")
         elif time.monotonic() - ledger.lines()[-1].at > QUIET:  # none is left to record that a job has failed
             lapse_locks_of(name_of(worker.pid) or "")
             redis().rpush("clianta:doorbell", "1")
