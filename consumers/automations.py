@@ -20,6 +20,7 @@ from queues.enqueue import NewJob, enqueue, enqueue_many
 from queues.names import CRM_WORKFLOW_BRIDGE
 from schemas.email import SentEmailEvent
 from schemas.event import Event
+from schemas.workflow import WorkflowCompleted
 from services import conditions
 from services.automation.actions import current
 from services.conditions import BadCondition, Condition
@@ -72,7 +73,7 @@ def _plan(record: EventRecord) -> None:
     runs = []
     for trigger in Trigger.active_for(record.workspace_id, record.type):
         try:
-            if not conditions.all_hold(_conditions(trigger), known):
+            if _is_own_end(trigger, record) or not conditions.all_hold(_conditions(trigger), known):
                 continue
             reason = _why_not(trigger, record)
         except BadCondition as error:
@@ -82,14 +83,26 @@ def _plan(record: EventRecord) -> None:
     record.mark_reaction(PLANNED)
 
 
+def too_deep(record: EventRecord) -> str | None:
+    """Why the event sets off nothing more; None when it may."""
+    if record.depth < DEEPEST:
+        return None
+    return f"the event is the end of a chain of {record.depth} automations, and {DEEPEST} is the most"
+
+
+def _is_own_end(trigger: Trigger, record: EventRecord) -> bool:
+    """An automation that waits for ends of automations does not wait for its own."""
+    return bool(record.type == WorkflowCompleted.type and record.payload.get("triggerId") == str(trigger.id))
+
+
 def _conditions(trigger: Trigger) -> list[Condition]:
     return [Condition(c.field, c.operator, c.value) for c in trigger.conditions]
 
 
 def _why_not(trigger: Trigger, record: EventRecord) -> str | None:
     """Why it must not run although its conditions hold; None, and the run counted, when it may."""
-    if record.depth >= DEEPEST:
-        return f"the event is the end of a chain of {record.depth} automations, and {DEEPEST} is the most"
+    if reason := too_deep(record):
+        return reason
     most = config.settings().automation_runs_per_minute
     if not trigger.claim_run(store.now(), most):
         most = min(most, trigger.max_runs_per_minute or most)

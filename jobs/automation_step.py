@@ -16,7 +16,7 @@ from jobs.actions import Outcome, Step
 from models import facts
 from models.event import EventRecord
 from models.trigger import Trigger
-from models.trigger_run import DONE, ENDED, FAILED, RETRYING, SKIPPED, TriggerRun
+from models.trigger_run import ENDED, FAILED, RETRYING, SKIPPED, TriggerRun
 from publishers import workflows
 from queues.job import Job, is_last_try
 from services import logs

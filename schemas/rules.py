@@ -40,7 +40,7 @@ class IntentRules(Rules):
     section = "intent"
 
     points: IntentPoints = IntentPoints()
-    decay_per_day: Annotated[int, Field(ge=0, le=1_000)] = 2
+    decay_per_day: Annotated[int, Field(ge=1, le=1_000)] = 2
     remove_below: Annotated[int, Field(ge=1, le=1_000)] = 10  # a signal that decayed below is removed
     medium: Annotated[int, Field(ge=1, le=100_000)] = 40  # least score of the level
     high: Annotated[int, Field(ge=1, le=100_000)] = 70

@@ -190,6 +190,20 @@ def test_two_automations_that_set_each_other_off_end(
     assert [event.depth for event in updates] == list(range(1, 9))
 
 
+def test_an_automation_may_wait_for_the_end_of_others_but_not_for_its_own(
+    run_jobs: Callable[[], int], workspace: Workspace
+) -> None:
+    first = automation(workspace)
+    after = automation(
+        workspace, event_type="workflow.completed", actions=[{"type": "notify", "message": "x"}]
+    )
+    created(grace(workspace))
+    run_jobs()
+
+    runs = TriggerRun.objects.order_by("depth")
+    assert [(run.trigger_id, run.depth) for run in runs] == [(first.id, 0), (after.id, 1)]
+
+
 def test_an_event_that_another_one_caused_is_as_deep_as_that(workspace: Workspace, event_id: str) -> None:
     EventRecord.objects.update(set__depth=3)
     contact = Contact.objects.get()

@@ -97,7 +97,7 @@ CALLS: dict[str, Callable[[], None]] = {
     "email.clicked": lambda: emails.clicked(attempt, hit_id=OTHER, url="https://acme.test", at=AT),
     "email.unsubscribed": lambda: emails.unsubscribed(contact, method="one_click", at=AT),
     "intent.threshold_crossed": lambda: intent.threshold_crossed(
-        contact, "high", previous="medium", score=71, occasion="event:1"
+        WORKSPACE, ID, "high", previous="medium", score=71, occasion="event:1"
     ),
     "meeting.scheduled": lambda: meetings.scheduled(WORKSPACE, ID, starts_at=AT, contact_id=OTHER),
     "meeting.upcoming": lambda: meetings.upcoming(WORKSPACE, ID, starts_at=AT, briefing_id=OTHER),
