@@ -22,12 +22,7 @@ from tests.waiting import wait_until
 
 EVENTS = 5
 KINDS = ("work", "fail")
-ENDS = {
-    "held": "finished",
-    "work": "finished",
-    "stumble": "finished",
-    "fail": "failed",
-}  # kind of job -> its status in the end
+ENDS = {"held": "finished", "work": "finished", "fail": "failed"}  # kind of job -> its status in the end
 
 
 @pytest.fixture
