@@ -18,7 +18,7 @@ from bench.environment import Place
 from bench.watched import Watched
 
 FEEDER = (sys.executable, "-m", "bench.feeder")
-TURN = 200  # jobs
+TURN = 1_000  # jobs
 
 
 @dataclass(frozen=True)

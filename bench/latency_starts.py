@@ -22,8 +22,6 @@ SEED = 4  # the same arrivals in each run
 def starts(worker: Watched, rounds: int, fill: int, idle: int, seconds: int) -> dict[str, Any]:
     """Per round the worker's own rate, and samples in ms."""
     random.seed(SEED)
-    for _ in range(10):
-        one_by_one(worker)  # connections, scripts, imports
     return {"rounds": [_round(worker, fill, idle, seconds) for _ in range(rounds)]}
 
 

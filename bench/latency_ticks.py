@@ -15,9 +15,9 @@ from typing import Any
 import time_machine
 
 import config
-from bench import watched
+from bench import processes, watched
 from bench.schedule import EACH_MINUTE, MemoryLedger
-from bench.watched import Watched
+from bench.watched import SECONDS, Watched
 from queues import keys
 from queues.connection import connect, redis
 from queues.cron import Scheduler
@@ -37,6 +37,10 @@ class TimedLedger(MemoryLedger):
     def record(self, plans: Sequence[Plan]) -> None:
         self.enqueued |= {plan.due.isoformat(): time.monotonic() for plan in plans}
 
+    def wait_for(self, ticks: int) -> None:
+        """The scheduler may hear later of its enqueue than the worker."""
+        processes.wait_until(lambda: len(self.enqueued) >= ticks, "the scheduler", SECONDS)
+
 
 def ticks(worker: Watched, number: int) -> dict[str, Any]:
     """In ms from the due time: `enqueues`, when its job was on the queue; `starts`."""
@@ -51,6 +55,7 @@ def ticks(worker: Watched, number: int) -> dict[str, Any]:
             due[moment.isoformat()] = time.monotonic() + (moment - datetime.now(UTC)).total_seconds()
             redis().rpush(keys.CRON_BELL, "1")
             worker.wait_for(tick)
+            kept.wait_for(tick)
         stop.set()
     started = {entry.name: entry.at for entry in worker.starts()}
     return {

@@ -1,8 +1,8 @@
 """Does it matter how many jobs wait? Throughput, and memory of Redis and worker, with 1,000 to a million.
 
-Each number of waiting jobs has a Redis and a worker of its own. In turns of 200 jobs the workers take no-ops
-from the front, while so many others wait behind them. The ratio of throughputs is the median of the ratios
-within each round of turns.
+Each number of waiting jobs has a Redis and a worker of its own. In turns of 1,000 jobs the workers take
+no-ops from the front, while so many others wait behind them. The ratio of throughputs is the median of the
+ratios within each round of turns.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Sizes:
 
 
 FULL = Sizes((1_000, 10_000, 100_000, 1_000_000), turns=25)
-QUICK = Sizes((1_000, 10_000, 100_000), turns=9)
+QUICK = Sizes((1_000, 10_000, 100_000), turns=12)
 
 
 def main() -> int:

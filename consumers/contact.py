@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bson import ObjectId
 
-from consumers import activity, automations
+from consumers import activity
 from consumers.registry import Delivery, reacts_to
 from models.contact import Contact
 from models.workspace import Workspace
@@ -61,12 +61,6 @@ def send_welcome_email(event: ContactCreated, delivery: Delivery) -> None:
             meta={**delivery.meta, "workspace_id": event.workspace_id},
         )
     )
-
-
-@reacts_to(ContactCreated, ContactUpdated)
-def check_automations(event: ContactCreated | ContactUpdated, delivery: Delivery) -> None:
-    """Safe to run twice, see `automations.check`."""
-    automations.check(event, delivery)
 
 
 @reacts_to(ContactCreated)

@@ -19,13 +19,14 @@ from rq.exceptions import AbandonedJobError
 from rq.timeouts import JobTimeoutException
 
 import consumers
+from consumers import automations
 from consumers.failures import Failures
-from consumers.registry import Delivery, Reaction, reactions
+from consumers.registry import Delivery, Reaction, reactions, reacts_to
 from models.event import EventRecord
 from models.store import object_id
 from publishers import events, turns
 from queues.job import Job, is_last_try
-from schemas.event import Event, decode
+from schemas.event import Event, catalogue, decode
 
 log = structlog.get_logger()
 
@@ -42,9 +43,10 @@ class ReactionsFailed(Failures):
 
 @cache
 def load_reactions() -> None:
-    """Import every consumer, which registers its reactions."""
+    """Import every consumer, which registers its reactions; the automations see what the others did."""
     for module in pkgutil.iter_modules(consumers.__path__):
         importlib.import_module(f"consumers.{module.name}")
+    reacts_to(*catalogue().values())(automations.check_automations)
 
 
 def handle(event_id: str, event: dict[str, Any]) -> None:

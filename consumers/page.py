@@ -8,9 +8,8 @@ from urllib.parse import urlsplit
 
 from bson import ObjectId
 
-from consumers import activity, automations
+from consumers import activity
 from consumers.registry import Delivery, reacts_to
-from models.contact import Contact
 from models.visitor_event import VisitorEvent
 from schemas.page import PageViewed
 
@@ -20,22 +19,9 @@ SHOWN = 200  # characters of a path in a title; the details hold the whole addre
 @reacts_to(PageViewed)
 def log_page_view(event: PageViewed, delivery: Delivery) -> None:
     """Enter it in the contact's timeline, if the visitor is known by now. Safe to run twice: entered once."""
-    if contact_id := _contact_id(event):
-        known = event.model_copy(update={"contact_id": str(contact_id)})
+    if found := contact_id(event):
+        known = event.model_copy(update={"contact_id": str(found)})
         activity.log_later(delivery, **_entry(known, delivery))
-
-
-@reacts_to(PageViewed)
-def stamp_last_activity(event: PageViewed, delivery: Delivery) -> None:
-    """Safe to run twice: the stamp only moves forward."""
-    if contact_id := _contact_id(event):
-        Contact.touch([contact_id], moment(event, delivery))
-
-
-@reacts_to(PageViewed)
-def check_automations(event: PageViewed, delivery: Delivery) -> None:
-    """Safe to run twice, see `automations.check`."""
-    automations.check(event, delivery)
 
 
 def timeline_entry(event: PageViewed, delivery: Delivery) -> activity.Entry:
@@ -59,8 +45,8 @@ def _entry(event: PageViewed, delivery: Delivery) -> dict[str, Any]:
     }
 
 
-def _contact_id(event: PageViewed) -> ObjectId | None:
-    """The visitor may have been identified after the event was published."""
+def contact_id(event: PageViewed) -> ObjectId | None:
+    """Whose view it is: the visitor may have been identified after the event was published."""
     return (
         ObjectId(event.contact_id) if event.contact_id else VisitorEvent.contact_of(ObjectId(event.visit_id))
     )

@@ -6,9 +6,8 @@ from collections.abc import Iterator
 
 from bson import ObjectId
 
-from consumers import activity, page
+from consumers import activity, interest, page
 from consumers.registry import Delivery, reacts_to
-from models.contact import Contact
 from models.event import EventRecord
 from models.visitor_event import VisitorEvent
 from schemas.page import PageViewed
@@ -28,8 +27,8 @@ def count_earlier_views(event: VisitorIdentified, delivery: Delivery) -> None:
     """
     for seen in _batches(event):
         activity.log_all([page.timeline_entry(view, mine) for view, mine in seen], delivery)
-        latest = max(page.moment(view, mine) for view, mine in seen)
-        Contact.touch([ObjectId(event.contact_id)], latest)
+        sources = [interest.view(view, mine) for view, mine in seen]
+        interest.count(event.workspace_id, {ObjectId(event.contact_id): sources})
 
 
 def _batches(event: VisitorIdentified) -> Iterator[list[Seen]]:

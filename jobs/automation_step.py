@@ -16,10 +16,9 @@ from jobs.actions import Outcome, Step
 from models import facts
 from models.event import EventRecord
 from models.trigger import Trigger
-from models.trigger_run import DONE, ENDED, FAILED, RETRYING, SKIPPED, TriggerRun
-from publishers import events
+from models.trigger_run import ENDED, FAILED, RETRYING, SKIPPED, TriggerRun
+from publishers import workflows
 from queues.job import Job, is_last_try
-from schemas.workflow import WorkflowCompleted
 from services import logs
 from services.automation.actions import parse
 
@@ -92,18 +91,7 @@ def _complete(run_id: str) -> None:
     run = TriggerRun.settle(run_id)
     if run is None or run.status == SKIPPED:
         return
-    events.publish(
-        WorkflowCompleted(
-            workspace_id=str(run.workspace_id),
-            trigger_id=str(run.trigger_id),
-            event_id=str(run.event_id),
-            contact_id=str(run.contact_id) if run.contact_id else None,
-            outcome="succeeded" if run.status == DONE else "failed",
-        ),
-        correlation_id=run.correlation_id,
-        causation_id=str(run.event_id),
-        depth=run.depth + 1,
-    )
+    workflows.completed(run)
 
 
 def _text(error: Exception) -> str:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 
 from bson import ObjectId
 
@@ -15,11 +14,9 @@ from models.contact import Contact
 from models.deal import Deal
 from models.email_account import EmailAccount
 from models.email_message import EmailMessage
-from publishers import events
+from publishers import emails, events
 from queues.enqueue import NewJob, enqueue_many
 from queues.names import CRM_ACTIVITY_LOG
-from schemas import email as email_events
-from schemas.event import Event
 from services.mail.classify import Kind
 
 TITLES = {
@@ -43,7 +40,7 @@ def announce(account: EmailAccount, stored: Sequence[EmailMessage]) -> None:
             stamps[contact] = max(message.sent_at, stamps.get(contact, message.sent_at))
     Contact.touch_each(stamps)
     Deal.touch(stamps)
-    events.publish_all(_events(account, stored))
+    _publish(account, stored)
     EmailMessage.mark_announced(message.id for message in stored)
 
 
@@ -69,35 +66,23 @@ def _timeline_jobs(message: EmailMessage) -> list[NewJob]:
     ]
 
 
-def _events(account: EmailAccount, stored: Sequence[EmailMessage]) -> list[Event]:
+def _publish(account: EmailAccount, stored: Sequence[EmailMessage]) -> None:
     answered = {key for message in stored for key in message.answers}
     originals = EmailMessage.by_message_ids(account.workspace_id, answered) if answered else {}
-    found = (_event(account, message, originals) for message in stored)
-    return [event for event in found if event]
+    with events.batch():
+        for message in stored:
+            original = next((originals[key] for key in message.answers if key in originals), None)
+            _tell(account, message, original)
 
 
-def _event(account: EmailAccount, stored: EmailMessage, originals: dict[str, ObjectId]) -> Event | None:
+def _tell(account: EmailAccount, message: EmailMessage, original: ObjectId | None) -> None:
     """The event of one message; none for mail of our own."""
-    original = next((str(originals[key]) for key in stored.answers if key in originals), None)
-    common: dict[str, Any] = {
-        "workspace_id": str(account.workspace_id),
-        "message_id": str(stored.id),
-        "account_id": str(account.id),
-        "contact_id": str(stored.contact_ids[0]) if stored.contact_ids else None,
-    }
-    match Kind(stored.kind):
+    match Kind(message.kind):
         case Kind.NEW | Kind.AUTO_REPLY:
-            return email_events.EmailReceived(**common, kind=stored.kind)
+            emails.received(message, account)
         case Kind.REPLY:
-            return email_events.EmailReplied(**common, in_reply_to=original)
+            emails.replied(message, account, in_reply_to=original)
         case Kind.FORWARD:
-            return email_events.EmailForwarded(**common)
+            emails.forwarded(message, account)
         case Kind.BOUNCE:
-            return email_events.EmailBounced(
-                **common,
-                original=original,
-                recipients=[failed["email"] for failed in stored.failed_recipients],
-                is_permanent=any(failed["is_permanent"] for failed in stored.failed_recipients),
-            )
-        case _:
-            return None
+            emails.bounced(message, account, original=original)

@@ -12,6 +12,7 @@ from mongoengine import (
     DateTimeField,
     DictField,
     Document,
+    EmbeddedDocumentField,
     IntField,
     ListField,
     NotUniqueError,
@@ -20,6 +21,7 @@ from mongoengine import (
 )
 from pymongo import UpdateOne
 
+from models.intent import Intent
 from models.personal import Person, delete
 from models.store import now
 
@@ -98,6 +100,8 @@ class Contact(Document):
     lead_score = IntField()
     lead_grade = StringField(choices=("A", "B", "C", "D"))
     lead_score_reasons = ListField(StringField())
+    intent_score = IntField()  # the sum of its signals; both are changed together, in `contact_intent` only
+    intent = EmbeddedDocumentField(Intent)
     assigned_to = ObjectIdField()
     created_at = DateTimeField(default=now)
     updated_at = DateTimeField(default=now)
@@ -111,7 +115,11 @@ class Contact(Document):
         "collection": "contacts",
         "auto_create_index": False,
         "strict": False,
-        "indexes": [{"fields": ["workspace_id", "email"], "unique": True}],
+        "indexes": [
+            {"fields": ["workspace_id", "email"], "unique": True},
+            ["workspace_id", "intent.due_at"],  # ranges of what decays
+            {"fields": ["intent.unannounced.batch"], "sparse": True},  # the few that crossed a level
+        ],
     }
 
     @classmethod

@@ -167,6 +167,11 @@ class EventRecord(Document):
         self.status, self.runs = PENDING, self.runs + 1
         return True
 
+    @classmethod
+    def reopen(cls, ids: Iterable[ObjectId]) -> None:
+        """Failed events whose dead letters are put back on the queue."""
+        cls.objects(id__in=list(ids), status=FAILED).update(set__status=QUEUED, set__queued_at=now())
+
     def mark_reaction(self, name: str) -> None:
         EventRecord.objects(id=self.id).update_one(**{f"set__reactions__{name}": now()})
 

@@ -1,14 +1,15 @@
 """publish(): record an event in the ledger, then put it on `crm-events`.
 
 Once the ledger has it the event is accepted: when Redis is away the record stays `pending` and the relay
-(publishers/relay.py) enqueues it later. Whoever publishes calls the functions of a family, like
-`contacts.created(…)`, one at a time or several in a `batch()`.
+(publishers/relay.py) enqueues it later. The functions of a family, like `contacts.created(…)`, publish one
+event each, or in a `batch()` all of it at once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 
 import structlog
 from bson import ObjectId
@@ -22,6 +23,8 @@ from schemas.event import Event
 
 # By name: a publisher knows no consumer.
 DISPATCHER = "consumers.dispatch.handle"
+
+_batch: ContextVar[list[Event] | None] = ContextVar("batch", default=None)
 
 log = structlog.get_logger()
 
@@ -49,6 +52,32 @@ def publish_all(
 ) -> list[str]:
     """Accept several events with one store command and one round trip to Redis per 500; ids in order."""
     return _accept(events, [event.key for event in events], _cause(correlation_id, causation_id), None)
+
+
+def announce(event: Event) -> None:
+    """Publish it now, or with the others of the `batch()` that is open on this thread."""
+    if (waiting := _batch.get()) is None:
+        publish(event)
+    else:
+        waiting.append(event)
+
+
+@contextmanager
+def batch() -> Iterator[None]:
+    """What is announced in the block is published at its end, together; none of it when the block raises.
+
+    A batch within a batch is part of it.
+    """
+    if _batch.get() is not None:
+        yield
+        return
+    token = _batch.set([])
+    try:
+        yield
+        announced = _batch.get() or []
+    finally:
+        _batch.reset(token)
+    publish_all(announced)
 
 
 def put_on_queue(records: Iterable[EventRecord], *, at_front: bool = False) -> int:

@@ -51,6 +51,7 @@ class Claimed:
     job: Job
     execution: Execution
     is_shown: bool = False  # whether a heartbeat has written the record of its execution
+    is_over: bool = False  # whether its end is on the way: from then on nothing is shown
     is_suspect: bool = False  # whether its worker died with it before: nothing runs beside it
     is_kept: bool = True  # whether its success is put on record; the frugal profile drops what is plain
 

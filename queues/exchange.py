@@ -35,13 +35,14 @@ class Wire(Protocol):
 
     pace: Pace
     is_closed: threading.Event  # set: no job is taken any more
+    is_draining: bool  # a suspect waits until nothing runs here
     has_news: Callable[[Claim], None]  # told of what came along with an end
 
     def claim(self) -> Claim: ...
     def hand_back(self, claimed: list[Claimed]) -> None: ...
     def ask(self, call: Call) -> Any: ...
     def end(self, call: Call) -> None: ...
-    def next(self) -> Claimed | None: ...
+    def next(self, done: Claimed) -> Claimed | None: ...
 
 
 class Exchange:
@@ -56,7 +57,7 @@ class Exchange:
         self._ids = claim.ExecutionIds()
         self._ends: deque[Call] = deque()
         self._is_holding = threading.Event()  # ends, or jobs claimed ahead
-        self._is_draining = False  # a suspect waits until nothing runs here
+        self.is_draining = False  # a suspect waits until nothing runs here
         self._may_have_unknown = False  # whether a claim's answer was lost
         self._looked_at = 0.0  # monotonic: when a busy thread last looked for what is due
         threading.Thread(target=self._tend, name="exchange", daemon=True).start()
@@ -66,13 +67,21 @@ class Exchange:
     def claim(self) -> Claim:
         """Look for what is due, and claim for the free slots. Raises `RedisError`."""
         self._hand_back_unknown()
-        if not self._slots.are_all_free:
-            return self._send([], slots=0 if self._is_draining else self._slots.free)
-        return self._send([], slots=self._slots.free, rest="suspect" if self._is_draining else "rest")
+        if self.is_draining and not self._slots.are_all_free:
+            return self._send([], slots=0)
+        rest: Rest = "suspect" if self.is_draining else "rest" if self._slots.are_all_free else ""
+        result = self._send([], slots=self._slots.free, rest=rest)
+        self.is_draining = result.is_suspect_waiting
+        return result
 
     def hand_back(self, claimed: list[Claimed]) -> None:
         """Put these jobs, and those claimed ahead, back to the front of their queues. Raises `RedisError`."""
-        hand_back.hand_back(self._connection, self._name, [*claimed, *self._slots.drop_ahead()])
+        self._flush(patiently=False)
+        try:
+            hand_back.hand_back(self._connection, self._name, [*claimed, *self._slots.drop_ahead()])
+        except RedisError:
+            self._may_have_unknown = True  # those ahead: nobody here knows them any more
+            raise
 
     def ask(self, call: Call) -> list[int]:
         """The reply to a call; with Redis away it tries again until a job's lock has lapsed anyway."""
@@ -85,9 +94,9 @@ class Exchange:
         """A run is over, and this is to be sent; by the same thread's `next` at the latest."""
         self._ends.append(call)
 
-    def next(self) -> Claimed | None:
+    def next(self, done: Claimed) -> Claimed | None:
         """The thread's next job; None: its slot is free, and all ends were sent."""
-        if not (self.is_closed.is_set() or self._is_draining):
+        if not (self.is_closed.is_set() or self.is_draining or done.is_suspect):
             if ahead := self._slots.take_ahead():
                 self._is_holding.set()
                 return ahead
@@ -104,6 +113,7 @@ class Exchange:
         except RedisError:
             self._ends.extendleft(reversed(ends))  # safe to repeat: a run ends once
             raise
+        self.is_draining |= result.is_suspect_waiting and not self._slots.free
         self.has_news(result)
         return result.claimed[0] if result.claimed else None
 
@@ -131,8 +141,6 @@ class Exchange:
                 raise
             result = claim.answer(self._connection, self._name, reply)
             self._keep(result.claimed, slots)
-        if slots:
-            self._is_draining = result.is_suspect_waiting
         _report(ends, outcomes)
         return result
 
@@ -147,14 +155,15 @@ class Exchange:
     def _take_ends(self) -> list[Call]:
         return [self._ends.popleft() for _ in range(len(self._ends))]
 
-    def _flush(self) -> None:
+    def _flush(self, *, patiently: bool = True) -> None:
         ends = self._take_ends()
         if not ends:
             return
         try:
-            _report(ends, self._patiently(ends))
+            _report(ends, self._patiently(ends) if patiently else self._channel.run(*ends))
         except RedisError as error:
-            log.error("❌ Redis is away: these jobs come back", jobs=len(ends), error=str(error))
+            self._ends.extendleft(reversed(ends))
+            log.error("❌ Redis is away: ended jobs cannot be finished", jobs=len(ends), error=str(error))
 
     def _patiently(self, calls: list[Call]) -> list[list[int]]:
         deadline = time.monotonic() + claim.LOCK

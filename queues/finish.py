@@ -72,6 +72,7 @@ def to_be_retried(claimed: Claimed, due: float, ended_at: datetime) -> Call:
 
 def _run(claimed: Claimed, ended_at: datetime) -> list[Any]:
     job, execution = claimed.job, claimed.execution
+    claimed.is_over = True  # before the look at is_shown: so whatever a heartbeat shows is removed
     return [
         job.id,
         execution.id,

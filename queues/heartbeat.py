@@ -13,7 +13,9 @@ def call(worker_name: str, running: Iterable[Claimed]) -> Call:
     """The script call; replies per job 1, or 0 when its lock had lapsed and it is not ours any more."""
     jobs: list[object] = []
     for each in running:
-        each.is_shown = True  # before it is: a job that ends meanwhile leaves nothing behind
+        each.is_shown = True  # before the look at is_over: so a job that ends meanwhile leaves nothing behind
+        if each.is_over:
+            continue
         execution = each.execution
         jobs += [each.job.id, execution.id, each.job.origin, execution.created_at.timestamp()]
     moment = clock.moment()

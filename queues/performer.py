@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from typing import Any, TypeGuard
 
 import structlog
-from redis import Redis
+from redis import Redis, RedisError
 from rq.command import parse_payload
 from rq.exceptions import AbandonedJobError, NoSuchJobError
 from rq.executions import Execution
@@ -68,6 +68,16 @@ class Performer(BaseWorker):
         """To what the worker listens, and over what it speaks with Redis about jobs."""
         return Doorbell(self.connection), Exchange(self.connection, self.name, self._slots)
 
+    def _stop(self) -> None:
+        """Take no new job. The waits are ended from a thread: a signal handler must not wait for locks."""
+        if not self._exchange.is_closed.is_set():
+            self._exchange.is_closed.set()
+            threading.Thread(target=self._end_waits, daemon=True).start()
+
+    def _end_waits(self) -> None:
+        self._slots.interrupt()
+        self._doorbell.interrupt()
+
     def _is_worn_out(self) -> bool:
         """Whether this process has run or grown enough; its supervisor starts a fresh one."""
         most_jobs, most_mb = self.limits
@@ -86,10 +96,12 @@ class Performer(BaseWorker):
         while claimed:
             self._run(claimed)
             if self._is_worn_out():
-                self._exchange.is_closed.set()
-            following = self._exchange.next()
+                self._stop()
+            following = self._exchange.next(claimed)
             self._slots.end(claimed, is_last=following is None)
             claimed = following
+        with suppress(RedisError):  # statistics only
+            self._tally.write(self.connection, self.key)
 
     def _run(self, claimed: Claimed) -> None:
         self._mine.claimed = claimed

@@ -11,7 +11,7 @@ SUCCESSES, FAILURES, SECONDS = "successful_job_count", "failed_job_count", "tota
 
 
 class Tally:
-    """What has not been written yet. A worker that is killed loses it; nothing but statistics hangs on it."""
+    """What has not been written yet: a worker that is killed, or loses Redis, loses that. Statistics only."""
 
     def __init__(self) -> None:
         self._counted: Counter[str] = Counter()

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import os
 import signal
-import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -77,28 +76,25 @@ class Worker(Performer):
     def _turn(self) -> None:
         """Claim what there is; then wait for a free slot, or for more."""
         self._heartbeat_when_due()
-        if self._is_worn_out():
-            self._exchange.is_closed.set()
-            return
         result = self._exchange.claim()
         for claimed in result.claimed:
             self._threads.submit(self._run_until_nothing_is_left, claimed)
         self._report_quarantined(result.quarantined)
         seconds = self._seconds_to_wait(result.due_at)
         self._wakes_at = clock.now() + seconds
-        if result.is_suspect_waiting:
+        if self._exchange.is_draining:
             self._slots.wait_until_all_are_free(min(seconds, DRAIN_LOOK))
         elif not self._slots.free:
             self._slots.wait_for_a_free_one(seconds)
         else:  # nothing is left to claim
-            self._tally.write(self.connection, self.key)
             self._doorbell.wait(seconds)
 
     def _hear(self, news: claim.Claim) -> None:
         """What a job's thread learned when it ended a run."""
         self._report_quarantined(news.quarantined)
-        if news.due_at and news.due_at < self._wakes_at - SOON:
-            self._doorbell.ring()  # something is due before the main thread would look
+        is_due_sooner = news.due_at is not None and news.due_at < self._wakes_at - SOON
+        if is_due_sooner or news.is_suspect_waiting:
+            self._doorbell.ring()  # the main thread, here or elsewhere, has to look
 
     def _seconds_to_wait(self, due_at: float | None) -> float:
         longest = DRAIN_DELAY if self._slots.are_all_free else SHOW_AFTER if self._unshown() else HEARTBEAT
@@ -183,14 +179,7 @@ class Worker(Performer):
     # The end.
 
     def request_stop(self, _signum: int, _frame: FrameType | None) -> None:
-        """Take no new job. The waits are ended from a thread: a signal handler must not wait for locks."""
-        if not self._exchange.is_closed.is_set():
-            self._exchange.is_closed.set()
-            threading.Thread(target=self._end_waits, daemon=True).start()
-
-    def _end_waits(self) -> None:
-        self._slots.interrupt()
-        self._doorbell.interrupt()
+        self._stop()
 
     def _shut_down(self) -> bool:
         """Let the running jobs end within the grace; hand the rest back to the front of their queues."""

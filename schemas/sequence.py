@@ -6,6 +6,8 @@ from typing import Literal
 
 from schemas.event import Event, Id, register
 
+Outcome = Literal["finished", "replied", "unsubscribed", "bounced", "stopped"]
+
 
 @register
 class SequenceCompleted(Event):
@@ -18,4 +20,4 @@ class SequenceCompleted(Event):
     enrolment_id: Id
     sequence_id: Id
     contact_id: Id
-    outcome: Literal["finished", "replied", "unsubscribed", "bounced", "stopped"]
+    outcome: Outcome

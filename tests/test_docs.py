@@ -114,6 +114,14 @@ def test_the_readmes_example_works_as_it_stands(client: FlaskClient, run_jobs: C
     assert Activity.objects(contact_id=contact.id).count() >= 1
 
 
+def test_links_of_the_page_of_events_lead_to_files_that_exist() -> None:
+    page = (ROOT / "docs" / "events.md").read_text()
+    targets = re.findall(r"\]\((?!https?://|#)([^)#]+)", page)
+
+    assert targets
+    assert [target for target in targets if not (ROOT / "docs" / target).exists()] == []
+
+
 def test_railways_web_command_is_the_procfiles() -> None:
     web = (ROOT / "Procfile").read_text().splitlines()[0].removeprefix("web: ")
 

@@ -12,8 +12,7 @@ from models.contact import Contact
 from models.form import Form, FormField
 from models.trigger import Trigger, TriggerCondition
 from models.workspace import Member, Workspace
-from publishers import events
-from schemas.contact import ContactCreated
+from publishers import contacts, events
 
 # Fixed, so that loading twice finds what is there, and the README's examples work as they stand.
 WORKSPACE_ID = ObjectId("000000000000000000acce01")
@@ -96,10 +95,10 @@ def _contacts() -> list[bool]:
             WORKSPACE_ID, email, fields | {"job_title": job_title, "source": "import"}, overwrite=False
         )
         added.append(is_new)
-        created.append(
-            ContactCreated(workspace_id=str(WORKSPACE_ID), contact_id=str(contact.id), source="import")
-        )
-    events.publish_all(created)  # again for those that are there: a died first run is made up for
+        created.append(contact)
+    with events.batch():
+        for contact in created:  # again for those that are there: a died first run is made up for
+            contacts.created(contact, source="import")
     return added
 
 

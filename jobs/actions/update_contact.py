@@ -40,17 +40,12 @@ def do(action: UpdateContact, step: Step) -> Outcome:
 
 def _announce(step: Step, fields: dict[str, Any], changed: list[str]) -> None:
     ids = {"workspace_id": str(step.workspace_id), "contact_id": str(step.contact_id)}
-    caused: dict[str, Any] = {
-        "correlation_id": step.run.correlation_id,
-        "causation_id": str(step.record.id),
-        "depth": step.run.depth + 1,
-    }
-    events.publish(ContactUpdated(**ids, changed=changed), **caused, key=f"contact.updated:{step.key}")
+    events.publish(ContactUpdated(**ids, changed=changed), **step.caused, key=f"contact.updated:{step.key}")
     if "lifecycleStage" in changed:
         stage = fields["lifecycle_stage"]
-        events.publish(ContactLifecycleChanged(**ids, stage=stage, occasion=step.key), **caused)
+        events.publish(ContactLifecycleChanged(**ids, stage=stage, occasion=step.key), **step.caused)
     if "assignedTo" in changed:
         owner = str(fields["assigned_to"])
         events.publish(
-            ContactOwnerAssigned(**ids, owner_id=owner, method="automation", occasion=step.key), **caused
+            ContactOwnerAssigned(**ids, owner_id=owner, method="automation", occasion=step.key), **step.caused
         )

@@ -46,6 +46,7 @@ class FrugalExchange:
         """`lapse`: seconds after which a silent worker counts as dead."""
         self.pace = Pace()
         self.is_closed = threading.Event()
+        self.is_draining = False
         self.has_news: Callable[[Claim], None] = lambda _claim: None
         self._connection, self._name, self._slots = connection, worker_name, slots
         self._lists = [f"{keys.TAKEN}{worker_name}:{slot}" for slot in range(slots.number)]
@@ -72,7 +73,8 @@ class FrugalExchange:
         if self._suspect_on:
             queue = self._suspect_on if self._slots.are_all_free else ""
         claimed = self._take(queue) if queue else None
-        return Claim([claimed] if claimed else [], self._next_moment(), quarantined, bool(self._suspect_on))
+        self.is_draining = bool(self._suspect_on)
+        return Claim([claimed] if claimed else [], self._next_moment(), quarantined, self.is_draining)
 
     def hand_back(self, claimed: list[Claimed]) -> None:
         """Put these jobs back to the front of their queues. Raises `RedisError`."""
@@ -115,7 +117,7 @@ class FrugalExchange:
             self._taken.discard(claimed.execution.id)
             self._is_unsure = True
 
-    def next(self) -> Claimed | None:
+    def next(self, done: Claimed) -> Claimed | None:  # noqa: ARG002
         """None: the slot is free. Whatever waits has rung for the main thread."""
         return None
 

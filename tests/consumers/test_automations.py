@@ -10,7 +10,7 @@ import pytest
 from bson import ObjectId
 
 import config
-from consumers import automations
+from consumers import automations, dispatch, registry
 from models.contact import Contact
 from models.event import EventRecord
 from models.task import Task
@@ -21,6 +21,8 @@ from publishers import events
 from queues.connection import redis
 from queues.job import Job
 from schemas.contact import ContactCreated
+from schemas.email import EmailOpened
+from schemas.event import catalogue
 from tests.automations import TASK, automation, created, grace
 
 pytestmark = pytest.mark.usefixtures("stores")
@@ -188,6 +190,20 @@ def test_two_automations_that_set_each_other_off_end(
     assert [event.depth for event in updates] == list(range(1, 9))
 
 
+def test_an_automation_may_wait_for_the_end_of_others_but_not_for_its_own(
+    run_jobs: Callable[[], int], workspace: Workspace
+) -> None:
+    first = automation(workspace)
+    after = automation(
+        workspace, event_type="workflow.completed", actions=[{"type": "notify", "message": "x"}]
+    )
+    created(grace(workspace))
+    run_jobs()
+
+    runs = TriggerRun.objects.order_by("depth")
+    assert [(run.trigger_id, run.depth) for run in runs] == [(first.id, 0), (after.id, 1)]
+
+
 def test_an_event_that_another_one_caused_is_as_deep_as_that(workspace: Workspace, event_id: str) -> None:
     EventRecord.objects.update(set__depth=3)
     contact = Contact.objects.get()
@@ -242,6 +258,32 @@ def test_the_cost_does_not_grow_with_the_automations_that_do_not_match(
     for _ in range(20):
         automation(workspace, ("contact.company", "equals", "Army"))
     assert cost() == one == 5
+
+
+def test_every_event_type_reaches_the_automations_after_all_its_other_reactions() -> None:
+    dispatch.load_reactions()
+    last = {kind: list(registry.reactions(kind))[-1] for kind in catalogue()}
+
+    assert last == dict.fromkeys(catalogue(), "check_automations")
+
+
+@pytest.mark.parametrize(("is_machine", "runs"), [(False, 1), (True, 0)])
+def test_a_mail_scanner_sets_off_nothing(
+    run_jobs: Callable[[], int], workspace: Workspace, is_machine: bool, runs: int
+) -> None:
+    automation(workspace, event_type="email.opened")
+    events.publish(
+        EmailOpened(
+            workspace_id=str(workspace.id),
+            hit_id=str(ObjectId()),
+            attempt_id=str(ObjectId()),
+            contact_id=str(grace(workspace).id),
+            opened_at=automations.store.now(),
+            is_machine=is_machine,
+        )
+    )
+    run_jobs()
+    assert TriggerRun.objects.count() == runs
 
 
 def test_the_key_of_a_run_fits_a_job(workspace: Workspace) -> None:

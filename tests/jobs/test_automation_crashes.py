@@ -100,6 +100,7 @@ def effects(event_id: str, sink: Sink) -> dict[str, Any]:
     return {
         "notices": Notification.objects.count(),
         "tasks": Task.objects.count(),
+        "told of tasks": EventRecord.objects(type="task.created").count(),
         "enrolments": Enrolment.objects.count(),
         "changes": EventRecord.objects(type="contact.updated").count(),
         "over": EventRecord.objects(type="workflow.completed").count(),
@@ -113,6 +114,7 @@ def effects(event_id: str, sink: Sink) -> dict[str, Any]:
 ONCE = {
     "notices": 2,
     "tasks": 2,
+    "told of tasks": 2,
     "enrolments": 1,
     "changes": 1,
     "over": 2,

@@ -41,7 +41,7 @@ def start_worker(stores: None, tmp_path: Path) -> Iterator[StartWorker]:
                 env={**os.environ, "SHUTDOWN_GRACE": "3", **environment},
             )
         started.append(process)
-        wait_until(lambda: len(heartbeats.workers()) > before, what="the worker's registration")
+        wait_until(lambda: len(heartbeats.workers()) > before, timeout=30, what="the worker's registration")
         return process
 
     yield start

@@ -21,6 +21,7 @@ from queues.connection import redis
 from queues.enqueue import cancel, enqueue, enqueue_in, enqueue_many
 from queues.job import Job
 from queues.names import BY_PRIORITY
+from queues.new_job import JobIsRunning
 from tests.queues.conftest import StartWorker, ledger, new_job, status_of
 from tests.waiting import wait_until
 
@@ -114,8 +115,8 @@ def test_a_failed_job_is_tried_again_after_a_second(start: Start) -> None:
     start()
     enqueue(new_job("fail", "f1"))
     wait_until(lambda: len(ledger()) == 2, timeout=4)
+    wait_until(lambda: Job.fetch("f1", connection=redis()).retries_left == 1)
     assert status_of("f1") == "scheduled"
-    assert Job.fetch("f1", connection=redis()).retries_left == 2
 
 
 def test_a_dead_letter_is_requeued_by_us_and_by_rq(start: Start) -> None:
@@ -178,6 +179,19 @@ def test_a_batch_s_callback_runs_when_all_members_are_done(start: Start) -> None
     assert batch(members, new_job("note", "then", what="then")) == 150
     wait_until(lambda: ledger()[-1:] == ["then"])
     assert ledger() == ["m"] * 150 + ["then"]
+
+
+def test_nothing_can_begin_to_wait_for_a_job_that_runs(start: Start) -> None:
+    start()
+    enqueue(new_job("wait_for_go", "a", what="a"))
+    wait_until(ledger)
+    running, other = new_job("wait_for_go", "a", what="a"), new_job("note", "b", what="b")
+    with pytest.raises(JobIsRunning):
+        chain(running, other)
+    with pytest.raises(JobIsRunning):
+        batch([running], other)
+    redis().rpush("test:go", "1")
+    wait_until(lambda: not left())
 
 
 # Pause, suspend.
@@ -271,8 +285,10 @@ def test_a_job_that_ignores_its_time_limit_comes_back_at_the_next_worker_s_start
     assert worker.wait(20) == 70
     assert redis().lrange("rq:queue:analytics", 0, -1) == [b"innocent"]
     redis().rpush("test:go", "1")
-    start(STUCK_AFTER="1")
-    wait_until(lambda: ledger().count("stuck started") == 2 and "innocent ended" in ledger())
+    assert start(STUCK_AFTER="1").wait(20) == 70
+    start()
+    wait_until(lambda: status_of("stuck") == "failed" and "innocent ended" in ledger())
+    assert ledger().count("stuck started") == 2
 
 
 def test_an_unreadable_job_becomes_a_dead_letter_and_stops_no_other(start: Start) -> None:

@@ -4,7 +4,22 @@ from __future__ import annotations
 
 from flask import Flask
 
-from web.cli import contacts, cron_change, db, demo, dlq, env, events, job_show, mailboxes, queues, tokens
+from web.cli import (
+    contacts,
+    cron_change,
+    db,
+    demo,
+    dlq,
+    env,
+    events,
+    events_replay,
+    job_show,
+    mailboxes,
+    queues,
+    tokens,
+)
+
+__all__ = ["events_replay", "init_app"]  # the former adds its command to the group of `events`
 
 
 def init_app(app: Flask) -> None:

@@ -8,10 +8,7 @@ from werkzeug.exceptions import UnprocessableEntity
 from models import store
 from models.activity import Activity
 from models.contact import Contact
-from publishers import events
-from schemas.activity import ActivityLogged
-from schemas.demo import DemoRequested
-from schemas.event import Event
+from publishers import activities, events
 from web.public import access, body, people, repeats
 from web.public.crm_bodies import ActivityBody
 
@@ -28,7 +25,10 @@ def record() -> Response:
     people.check(given.workspace_id, given.contact_id)
     activity = _store(given)
     Contact.touch([given.contact_id], activity.happened_at)
-    events.publish_all(_events(activity))
+    with events.batch():
+        activities.logged(activity)
+        if activity.kind == DEMO_REQUEST:
+            activities.demo_requested(activity)
     return jsonify(success=True, data={"activityId": str(activity.id)})
 
 
@@ -46,12 +46,3 @@ def _store(given: ActivityBody) -> Activity:
     if (stored.kind, stored.title) != (given.type, given.title):
         raise UnprocessableEntity(repeats.OTHER)
     return stored
-
-
-def _events(activity: Activity) -> list[Event]:
-    ids = {"workspace_id": str(activity.workspace_id), "contact_id": str(activity.contact_id)}
-    logged = ActivityLogged(
-        **ids, activity_id=str(activity.id), kind=activity.kind, happened_at=activity.happened_at
-    )
-    wanted = [DemoRequested(**ids, request_id=str(activity.id))] if activity.kind == DEMO_REQUEST else []
-    return [logged, *wanted]

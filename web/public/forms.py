@@ -8,12 +8,10 @@ from flask import Blueprint, Response, jsonify
 from pydantic import TypeAdapter, ValidationError
 from werkzeug.exceptions import NotFound, UnprocessableEntity
 
+import publishers.forms
 from models.contact import Contact
 from models.form import Form
 from models.form_submission import FormSubmission
-from models.visitor import Visitor
-from publishers import events
-from schemas.form import FormSubmitted
 from services import form_fields
 from web import errors
 from web.public import access, body, fields, people, repeats, visitors
@@ -40,7 +38,10 @@ def submit_form(form_id: str) -> Response:
     visitor = visitors.link(workspace, contact, visitor_id) if contact and visitor_id else None
     submission = known or _store(form, keys[0], given, contact, visitor_id)
     _same(submission, given)
-    _publish(submission, contact, visitor)
+    if contact:
+        people.publish(contact, submission=submission, visitor=visitor)
+    else:
+        publishers.forms.submitted(submission)
     ids = {"submissionId": str(submission.id), "contactId": str(contact.id) if contact else None}
     return jsonify(success=True, data=ids)
 
@@ -93,16 +94,3 @@ def _store(
         contact_id=contact.id if contact else None,
     )
     return submission
-
-
-def _publish(submission: FormSubmission, contact: Contact | None, visitor: Visitor | None) -> None:
-    submitted = FormSubmitted(
-        workspace_id=str(submission.workspace_id),
-        form_id=str(submission.form_id),
-        submission_id=str(submission.id),
-        contact_id=str(submission.contact_id) if submission.contact_id else None,
-    )
-    if contact:
-        people.publish(contact, submitted, visitor=visitor)
-    else:
-        events.publish(submitted)

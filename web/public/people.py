@@ -9,14 +9,13 @@ from pydantic.alias_generators import to_camel
 from werkzeug.exceptions import NotFound
 
 from models.contact import Contact
+from models.form_submission import FormSubmission
 from models.visitor import Visitor
-from publishers import events
-from schemas.contact import ContactCreated, ContactUpdated
-from schemas.event import Event
-from schemas.visitor import VisitorIdentified
+from publishers import contacts, events, forms, pages
+from schemas.contact import Source
 
 CREATED = "created:"
-SOURCES: tuple[str, ...] = get_args(ContactCreated.model_fields["source"].annotation)
+SOURCES: tuple[Source, ...] = get_args(Source)
 
 
 def check(workspace_id: ObjectId, contact_id: ObjectId) -> None:
@@ -25,31 +24,30 @@ def check(workspace_id: ObjectId, contact_id: ObjectId) -> None:
         raise NotFound("contactId: no such contact")
 
 
-def publish(contact: Contact, *others: Event, visitor: Visitor | None = None) -> None:
-    """Publish what a contact and its visitor have to announce, and the others, with one store command.
+def publish(
+    contact: Contact, *, submission: FormSubmission | None = None, visitor: Visitor | None = None
+) -> None:
+    """Publish what a contact, its visitor and its submission have to tell, with one store command.
 
     Safe to run twice. A request that dies before this leaves the announcement with the contact, so that the
     client's retry makes up for it.
     """
-    identified = [_identified(contact, visitor)] if visitor else []
-    events.publish_all([*news_of(contact), *identified, *others])
+    with events.batch():
+        _tell_news(contact)
+        if visitor:
+            pages.identified(contact.workspace_id, visitor.given_id, contact.id)
+        if submission:
+            forms.submitted(submission)
     if contact.unannounced:
         contact.announced()
     if visitor:
         visitor.counted()
 
 
-def news_of(contact: Contact) -> list[Event]:
+def _tell_news(contact: Contact) -> None:
     """`contact.created` with its source, or else `contact.updated` with the changed fields, or nothing."""
-    ids = {"workspace_id": str(contact.workspace_id), "contact_id": str(contact.id)}
-    created = [note.removeprefix(CREATED) for note in contact.unannounced if note.startswith(CREATED)]
-    if created:
-        return [ContactCreated.model_validate({**ids, "source": created[0]})]
-    changed = [to_camel(name) for name in contact.unannounced]
-    return [ContactUpdated(**ids, changed=changed)] if changed else []
-
-
-def _identified(contact: Contact, visitor: Visitor) -> VisitorIdentified:
-    return VisitorIdentified(
-        workspace_id=str(contact.workspace_id), visitor_id=visitor.given_id, contact_id=str(contact.id)
-    )
+    source = next((s for s in SOURCES if f"{CREATED}{s}" in contact.unannounced), None)
+    if source:
+        contacts.created(contact, source=source)
+    elif contact.unannounced:
+        contacts.updated(contact, changed=[to_camel(name) for name in contact.unannounced])

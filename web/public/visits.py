@@ -9,8 +9,7 @@ from bson import ObjectId
 from models.visitor import Visitor, visitor_key
 from models.visitor_event import PAGE_VIEW, VisitorEvent
 from models.workspace import Workspace
-from publishers import events
-from schemas.page import PageViewed
+from publishers import events, pages
 from web.public import visitors
 from web.public.bodies import TrackedEvent
 
@@ -40,7 +39,9 @@ def _store(kept: list[TrackedEvent], contacts: Known) -> None:
     # A request that died left events without the contact that their visitor has got since.
     VisitorEvent.set_contacts(visit for visit in visits if were_known or _key(visit) in late)
     views = {visit.id: visit for visit in visits if visit.event_type == PAGE_VIEW}
-    events.publish_all([_page_viewed(visit) for visit in views.values()])
+    with events.batch():
+        for view in views.values():
+            pages.viewed(view)
 
 
 def _key(event: TrackedEvent | VisitorEvent) -> str:
@@ -50,14 +51,3 @@ def _key(event: TrackedEvent | VisitorEvent) -> str:
 def _document(event: TrackedEvent, contact_id: ObjectId | None) -> VisitorEvent:
     fields = event.model_dump(exclude={"timestamp"}, exclude_none=True)
     return VisitorEvent(**fields, happened_at=event.timestamp, contact_id=contact_id)
-
-
-def _page_viewed(visit: VisitorEvent) -> PageViewed:
-    return PageViewed(
-        workspace_id=str(visit.workspace_id),
-        visit_id=str(visit.id),
-        visitor_id=visit.visitor_id,
-        url=visit.url,
-        viewed_at=visit.happened_at,
-        contact_id=str(visit.contact_id) if visit.contact_id else None,
-    )

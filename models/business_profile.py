@@ -1,0 +1,118 @@
+"""How a workspace does business: where its automations differ from the defaults.
+
+Each section is one of the `Rules` of schemas/rules.py, validated when saved and again when read, since other
+programs write to the store too.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from typing import Any, TypeVar
+
+from bson import ObjectId
+from mongoengine import DateTimeField, DictField, Document, ObjectIdField
+from pydantic import ValidationError
+
+from models.notification import Notification
+from models.store import now
+from schemas.rules import Rules
+
+RulesT = TypeVar("RulesT", bound=Rules)
+
+
+class InvalidRules(ValueError):
+    """A section of a BusinessProfile is not as it must be; the message names each bad field."""
+
+    permanent = True
+
+
+def sections() -> dict[str, type[Rules]]:
+    """The sections that there are, by name."""
+    return {kind.section: kind for kind in Rules.__subclasses__()}
+
+
+class BusinessProfile(Document):
+    """Its id is that of the workspace."""
+
+    id = ObjectIdField(primary_key=True)
+    rules = DictField()  # section -> what differs from the defaults
+    updated_at = DateTimeField(default=now)
+
+    meta = {
+        "collection": "business_profiles",
+        "auto_create_index": False,
+        "strict": False,
+        "personal_data": "none",
+    }
+
+    def clean(self) -> None:
+        """Runs before each save. Raises `InvalidRules`."""
+        known = sections()
+        for name, given in self.rules.items():
+            if name not in known:
+                raise InvalidRules(f"rules.{name}: there is no such section; there are: {', '.join(known)}")
+            _checked(known[name], given)
+        self.updated_at = now()
+
+    @classmethod
+    def of(cls, workspace_id: ObjectId, kind: type[RulesT]) -> RulesT:
+        """A workspace's rules of one section, the defaults where it has none. One query by id.
+
+        Raises `InvalidRules` for what another program stored: it is never read as something else.
+        """
+        found = cls._get_collection().find_one({"_id": workspace_id}, {"rules": 1})
+        return _of(found or {}, kind)
+
+    @classmethod
+    def of_each(
+        cls, workspace_ids: Iterable[ObjectId], kind: type[RulesT]
+    ) -> dict[ObjectId, RulesT | InvalidRules]:
+        """As `of`, for many workspaces with one query; an error stands in the place of its workspace."""
+        ids = list(workspace_ids)
+        found = cls._get_collection().find({"_id": {"$in": ids}}, {"rules": 1})
+        rows: dict[ObjectId, Any] = {row["_id"]: row for row in found}
+        return {each: _or_error(rows.get(each, {}), kind) for each in ids}
+
+    @classmethod
+    def in_force(cls, workspace_id: ObjectId, kind: type[RulesT]) -> RulesT:
+        """As `of`; in place of an invalid section the defaults, of which the admins are told once."""
+        try:
+            return cls.of(workspace_id, kind)
+        except InvalidRules as error:
+            digest = hashlib.sha256(str(error).encode()).hexdigest()[:16]
+            Notification.notify(
+                workspace_id=workspace_id,
+                user_id=None,
+                kind="rules_invalid",
+                message=f"Your rules are not used until they are right, but the defaults: {error}",
+                key=f"rules-invalid:{workspace_id}:{kind.section}:{digest}",
+            )
+            return kind()
+
+
+def _or_error(row: dict[str, Any], kind: type[RulesT]) -> RulesT | InvalidRules:
+    try:
+        return _of(row, kind)
+    except InvalidRules as error:
+        return error
+
+
+def _of(row: dict[str, Any], kind: type[RulesT]) -> RulesT:
+    rules = row.get("rules", {})
+    if not isinstance(rules, dict):
+        raise InvalidRules("rules: must be an object")
+    return _checked(kind, rules.get(kind.section, {}))
+
+
+def _checked(kind: type[RulesT], given: Any) -> RulesT:
+    try:
+        return kind.model_validate(given)
+    except ValidationError as error:
+        problems = error.errors(include_url=False, include_input=False)
+        raise InvalidRules("; ".join(_problem(kind.section, found) for found in problems)) from None
+
+
+def _problem(section: str, found: Any) -> str:
+    place = ".".join(["rules", section, *map(str, found["loc"])])
+    return f"{place}: {found['msg'].removeprefix('Value error, ')}"

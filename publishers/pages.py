@@ -1,0 +1,29 @@
+"""What visitors do on the tracked pages. Safe to repeat, but for `identified`."""
+
+from __future__ import annotations
+
+from bson import ObjectId
+
+from models.visitor_event import VisitorEvent
+from publishers.events import announce
+from schemas.page import PageViewed
+from schemas.visitor import VisitorIdentified
+
+
+def viewed(visit: VisitorEvent) -> None:
+    announce(
+        PageViewed(
+            workspace_id=str(visit.workspace_id),
+            visit_id=str(visit.id),
+            visitor_id=visit.visitor_id,
+            url=visit.url,
+            viewed_at=visit.happened_at,
+            contact_id=str(visit.contact_id) if visit.contact_id else None,
+        )
+    )
+
+
+def identified(workspace_id: ObjectId, visitor_id: str, contact_id: ObjectId) -> None:
+    announce(
+        VisitorIdentified(workspace_id=str(workspace_id), visitor_id=visitor_id, contact_id=str(contact_id))
+    )

@@ -1,0 +1,23 @@
+"""What becomes of an automation's run. Safe to repeat."""
+
+from __future__ import annotations
+
+from models.trigger_run import DONE, TriggerRun
+from publishers import events
+from schemas.workflow import WorkflowCompleted
+
+
+def completed(run: TriggerRun) -> None:
+    """At once, not with a batch: it is one automation deeper than the event that it ran for."""
+    events.publish(
+        WorkflowCompleted(
+            workspace_id=str(run.workspace_id),
+            trigger_id=str(run.trigger_id),
+            event_id=str(run.event_id),
+            contact_id=str(run.contact_id) if run.contact_id else None,
+            outcome="succeeded" if run.status == DONE else "failed",
+        ),
+        correlation_id=run.correlation_id,
+        causation_id=str(run.event_id),
+        depth=run.depth + 1,
+    )

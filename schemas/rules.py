@@ -1,0 +1,52 @@
+"""What a workspace may set about its automations: pydantic models, one per section of its BusinessProfile.
+
+What is left out has its default, so a section holds only what differs. An unknown name or a number that
+makes no sense is refused by the name of its field.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic.alias_generators import to_camel
+
+Points = Annotated[int, Field(ge=0, le=1_000)]
+
+
+class Rules(BaseModel):
+    """A section. Python names in the store, camelCase accepted. Frozen."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel, populate_by_name=True)
+
+    section: ClassVar[str]
+
+
+class IntentPoints(BaseModel):
+    """How much each kind of event adds to the intent score; 0: it is not counted."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel, populate_by_name=True)
+
+    page_view: Points = 5
+    email_open: Points = 3
+    link_click: Points = 10
+    form_submission: Points = 20
+    demo_request: Points = 50
+
+
+class IntentRules(Rules):
+    """How interest is counted, and how it fades."""
+
+    section = "intent"
+
+    points: IntentPoints = IntentPoints()
+    decay_per_day: Annotated[int, Field(ge=1, le=1_000)] = 2
+    remove_below: Annotated[int, Field(ge=1, le=1_000)] = 10  # a signal that decayed below is removed
+    medium: Annotated[int, Field(ge=1, le=100_000)] = 40  # least score of the level
+    high: Annotated[int, Field(ge=1, le=100_000)] = 70
+
+    @model_validator(mode="after")
+    def _are_in_order(self) -> Self:
+        if self.medium >= self.high:
+            raise ValueError("medium: must be less than high")
+        return self
