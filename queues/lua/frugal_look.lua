@@ -2,7 +2,7 @@
 --
 -- ARGV[1]  now, Unix time     ARGV[2]  now, as RQ writes times     ARGV[3]  worker's name
 -- ARGV[4]  result entry for a quarantined job: its exception text, as RQ encodes it
--- ARGV[5]  'all', or 'workers': dead workers are looked for, too; or '' when only delayed jobs are due
+-- ARGV[5]  'workers': look for dead workers, too; 'all': only for the rest; 'delayed': only for delayed jobs
 -- ARGV[6…] the queues to look at
 -- returns  {ids of quarantined jobs, paused queues, '1' when other workers are registered, '1' when ended jobs are kept,
 --          then queue and Unix time of
@@ -88,5 +88,5 @@ local function look_at_delayed()
 end
 
 if scope == 'workers' then bury_the_dead() end
-if scope == '' then look_at_delayed() else look_at_all() end
+if scope == 'delayed' then look_at_delayed() else look_at_all() end
 return {quarantined, paused, has_others, has_ended, unpack(next_due)}

@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from functools import partial
 from subprocess import Popen
 
 import pytest
@@ -25,6 +26,7 @@ from queues.new_job import JobIsRunning
 from tests.queues.conftest import StartWorker, ledger, new_job, status_of
 from tests.waiting import wait_until
 
+FAST = {"QUEUE_MAX_JOBS_PER_SECOND": "0"}
 Start = Callable[..., Popen[bytes]]
 
 
@@ -39,7 +41,7 @@ def _frugal(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.fixture
 def start(start_worker: StartWorker) -> Start:
-    return lambda **environment: start_worker(**{"QUEUE_MAX_JOBS_PER_SECOND": "0", **environment})
+    return partial(start_worker, **FAST)
 
 
 def left() -> set[str]:
@@ -54,7 +56,7 @@ def left() -> set[str]:
 def lapse(worker: Popen[bytes]) -> None:
     """A killed worker's key lapses."""
     assert worker.wait(10) == -signal.SIGKILL
-    redis().delete(*redis().smembers("rq:workers"))
+    redis().delete(*redis().keys("rq:worker:*"))
 
 
 def test_jobs_run_in_order_of_priority_and_leave_nothing(start: Start) -> None:
@@ -261,7 +263,7 @@ def test_a_job_of_a_killed_worker_runs_again_and_the_second_kill_quarantines_it(
     start()
     wait_until(lambda: status_of("k1") == "failed")
     assert ledger() == ["killed", "killed"]
-    assert Job.fetch("k1", connection=redis()).latest_result().exc_string == STALLED
+    assert dead_letters.get("k1").traceback == STALLED
     assert redis().hlen(keys.FRUGAL_WORKERS) == 1
 
 
