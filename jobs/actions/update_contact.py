@@ -28,8 +28,8 @@ def do(action: UpdateContact, step: Step) -> Outcome:
         fields["assigned_to"] = ObjectId(action.fields.assigned_to)
     changed = list(step.run.steps[step.place].changed)
     if not changed:
-        changed = contact.would_change(fields, action.add_tags, action.remove_tags)
-        TriggerRun.note_change(step.run.id, step.place, changed)
+        would = contact.would_change(fields, action.add_tags, action.remove_tags)
+        changed = TriggerRun.note_change(step.run.id, step.place, would)
     if not changed:
         return Outcome(DONE, "the contact is like that already")
     contact.change_once(step.key, fields, action.add_tags, action.remove_tags)
