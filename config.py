@@ -67,7 +67,9 @@ class Settings(BaseSettings):
     failed_jobs_keep_days: int = Field(7, ge=1, description="Days a dead letter is kept")
     failed_jobs_keep: int = Field(5_000, ge=1, description="Dead letters kept per queue at most")
     shutdown_grace: int = Field(25, ge=1, description="Seconds that running jobs get to end after SIGTERM")
-    stuck_after: int = Field(30, ge=1, description="Seconds a job gets to end after its time limit")
+    stuck_after: int = Field(
+        30, ge=1, description="Seconds a job gets to end after its time limit, or may hang its process"
+    )
     worker_processes: int = Field(1, ge=1, le=64, description="Worker processes that one worker.py runs")
     worker_max_jobs: int = Field(
         0, ge=0, description="Jobs after which a worker process is renewed; 0 = never"
