@@ -58,6 +58,9 @@ class Settings(BaseSettings):
     mongodb_uri: SecretStr = Field(
         SecretStr("mongodb://127.0.0.1:27017/clianta"), description="MongoDB >= 5, with the database's name"
     )
+    queue_profile: Literal["standard", "frugal"] = Field(
+        "standard", description="frugal: the fewest commands, for a Redis that bills each (docs/frugal.md)"
+    )
     queue_concurrency: int = Field(3, ge=1, le=100, description="Jobs that one worker runs at once")
     queue_max_jobs_per_second: float = Field(
         5, ge=0, description="Jobs started per second and queue, all workers together; 0 = no limit"
@@ -212,6 +215,10 @@ class Settings(BaseSettings):
             f":{quote(self.redis_password.get_secret_value(), safe='')}@" if self.redis_password else ""
         )
         return f"redis://{password}{self.redis_host}:{self.redis_port}/{self.redis_db}"
+
+    @property
+    def is_frugal(self) -> bool:
+        return self.queue_profile == "frugal"
 
     @property
     def sentry_project(self) -> str | None:

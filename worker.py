@@ -19,7 +19,7 @@ import config
 from consumers import dispatch
 from jobs import automation_step
 from models import store
-from queues import hangs, register
+from queues import hangs, profiles, register
 from queues.connection import RedisError, connect
 from queues.exchange import RECONNECT
 from queues.supervisor import Supervisor
@@ -68,7 +68,9 @@ def _start(settings: config.Settings) -> Worker:
     while True:
         try:
             register.register_queues(connection)
-            worker = Worker(connection, concurrency=settings.queue_concurrency, grace=settings.shutdown_grace)
+            worker = profiles.worker()(
+                connection, concurrency=settings.queue_concurrency, grace=settings.shutdown_grace
+            )
         except RedisError as error:
             log.error("❌ Redis is away; trying again", error=str(error), seconds=RECONNECT)
             time.sleep(RECONNECT)
