@@ -5,21 +5,23 @@ Each action of a run is a job of its own, `jobs/automation_step.py`: it is retri
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import structlog
 from bson import ObjectId
 
 import config
-from consumers.registry import Delivery
+from consumers.registry import Delivered, Delivery, takes_many
 from models import facts, store
 from models.event import EventRecord
 from models.trigger import Trigger
 from models.trigger_run import OPEN, RunStep, TriggerRun
-from queues.enqueue import NewJob, enqueue, enqueue_many
+from queues.enqueue import NewJob, enqueue_many
 from queues.names import CRM_WORKFLOW_BRIDGE
 from schemas.email import SentEmailEvent
 from schemas.event import Event
+from schemas.workflow import WorkflowCompleted
 from services import conditions
 from services.automation.actions import current
 from services.conditions import BadCondition, Condition
@@ -30,24 +32,32 @@ PLANNED = "run_automations"  # stands among the reactions of an event whose runs
 log = structlog.get_logger()
 
 
-def check_automations(event: Event, delivery: Delivery) -> None:
+@takes_many
+def check_automations(events: Sequence[Delivered]) -> None:
     """The last reaction to every event: enqueue the run of the workspace's automations for it, if it has any.
 
     Mail scanners set off nothing: nobody opened or clicked. Safe to run twice: the job has the event's id.
     """
-    if isinstance(event, SentEmailEvent) and event.is_machine:
+    people = [(event, delivery) for event, delivery in events if not _is_machine(event)]
+    if not people:
         return
-    if not Trigger.any_for(ObjectId(event.workspace_id), event.type):
-        return
-    enqueue(
-        NewJob(
-            queue=CRM_WORKFLOW_BRIDGE,
-            func="consumers.automations.run",
-            id=f"automations-{delivery.event_id}",
-            kwargs={"event_id": delivery.event_id},
-            description=f"automations for {event.type}",
-            meta={**delivery.meta, "workspace_id": event.workspace_id},
-        )
+    first, _ = people[0]
+    if Trigger.any_for(ObjectId(first.workspace_id), first.type):
+        enqueue_many([_planning(event, delivery) for event, delivery in people])
+
+
+def _is_machine(event: Event) -> bool:
+    return isinstance(event, SentEmailEvent) and event.is_machine
+
+
+def _planning(event: Event, delivery: Delivery) -> NewJob:
+    return NewJob(
+        queue=CRM_WORKFLOW_BRIDGE,
+        func="consumers.automations.run",
+        id=f"automations-{delivery.event_id}",
+        kwargs={"event_id": delivery.event_id},
+        description=f"automations for {event.type}",
+        meta={**delivery.meta, "workspace_id": event.workspace_id},
     )
 
 
@@ -72,7 +82,7 @@ def _plan(record: EventRecord) -> None:
     runs = []
     for trigger in Trigger.active_for(record.workspace_id, record.type):
         try:
-            if not conditions.all_hold(_conditions(trigger), known):
+            if _is_own_end(trigger, record) or not conditions.all_hold(_conditions(trigger), known):
                 continue
             reason = _why_not(trigger, record)
         except BadCondition as error:
@@ -82,14 +92,26 @@ def _plan(record: EventRecord) -> None:
     record.mark_reaction(PLANNED)
 
 
+def too_deep(record: EventRecord) -> str | None:
+    """Why the event sets off nothing more; None when it may."""
+    if record.depth < DEEPEST:
+        return None
+    return f"the event is the end of a chain of {record.depth} automations, and {DEEPEST} is the most"
+
+
+def _is_own_end(trigger: Trigger, record: EventRecord) -> bool:
+    """An automation that waits for ends of automations does not wait for its own."""
+    return bool(record.type == WorkflowCompleted.type and record.payload.get("triggerId") == str(trigger.id))
+
+
 def _conditions(trigger: Trigger) -> list[Condition]:
     return [Condition(c.field, c.operator, c.value) for c in trigger.conditions]
 
 
 def _why_not(trigger: Trigger, record: EventRecord) -> str | None:
     """Why it must not run although its conditions hold; None, and the run counted, when it may."""
-    if record.depth >= DEEPEST:
-        return f"the event is the end of a chain of {record.depth} automations, and {DEEPEST} is the most"
+    if reason := too_deep(record):
+        return reason
     most = config.settings().automation_runs_per_minute
     if not trigger.claim_run(store.now(), most):
         most = min(most, trigger.max_runs_per_minute or most)

@@ -6,7 +6,6 @@ from bson import ObjectId
 
 from consumers import activity
 from consumers.registry import Delivery, reacts_to
-from models.contact import Contact
 from models.form import Form
 from schemas.form import FormSubmitted
 
@@ -25,10 +24,3 @@ def log_submission(event: FormSubmitted, delivery: Delivery) -> None:
         title=f"Submitted the form {form.name}" if form else "Submitted a form",
         details={"formId": event.form_id, "submissionId": event.submission_id},
     )
-
-
-@reacts_to(FormSubmitted)
-def stamp_last_activity(event: FormSubmitted, delivery: Delivery) -> None:
-    """Safe to run twice: the stamp only moves forward."""
-    if event.contact_id:
-        Contact.touch([ObjectId(event.contact_id)], delivery.accepted_at)

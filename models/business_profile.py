@@ -6,6 +6,7 @@ programs write to the store too.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable
 from typing import Any, TypeVar
 
@@ -13,6 +14,7 @@ from bson import ObjectId
 from mongoengine import DateTimeField, DictField, Document, ObjectIdField
 from pydantic import ValidationError
 
+from models.notification import Notification
 from models.store import now
 from schemas.rules import Rules
 
@@ -71,6 +73,22 @@ class BusinessProfile(Document):
         found = cls._get_collection().find({"_id": {"$in": ids}}, {"rules": 1})
         rows: dict[ObjectId, Any] = {row["_id"]: row for row in found}
         return {each: _or_error(rows.get(each, {}), kind) for each in ids}
+
+    @classmethod
+    def in_force(cls, workspace_id: ObjectId, kind: type[RulesT]) -> RulesT:
+        """As `of`; in place of an invalid section the defaults, of which the admins are told once."""
+        try:
+            return cls.of(workspace_id, kind)
+        except InvalidRules as error:
+            digest = hashlib.sha256(str(error).encode()).hexdigest()[:16]
+            Notification.notify(
+                workspace_id=workspace_id,
+                user_id=None,
+                kind="rules_invalid",
+                message=f"Your rules are not used until they are right, but the defaults: {error}",
+                key=f"rules-invalid:{workspace_id}:{kind.section}:{digest}",
+            )
+            return kind()
 
 
 def _or_error(row: dict[str, Any], kind: type[RulesT]) -> RulesT | InvalidRules:

@@ -6,7 +6,7 @@ the event before it wakes it. done: every reaction took effect. failed: its job 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -65,10 +65,8 @@ class EventRecord(Document):
                 "partialFilterExpression": {"payload.contactId": {"$exists": True}},
             },
             {"fields": ["workspace_id", "-accepted_at"]},
-            {
-                "fields": ["subject", "status", "position"],
-                "partialFilterExpression": {"subject": {"$exists": True}},
-            },
+            # Not a partial one: the embedded store would scan the collection instead.
+            {"fields": ["subject", "status", "position"], "name": "turns"},
             {"fields": ["expires_at"], "expireAfterSeconds": 0},
         ],
     }
@@ -102,9 +100,10 @@ class EventRecord(Document):
     @classmethod
     def mark_queued(cls, ids: Iterable[ObjectId]) -> None:
         """Their jobs are in Redis at this moment."""
-        cls.objects(id__in=list(ids), status__in=[PENDING, QUEUED]).update(
-            set__status=QUEUED, set__queued_at=now()
-        )
+        if found := list(ids):
+            cls.objects(id__in=found, status__in=[PENDING, QUEUED]).update(
+                set__status=QUEUED, set__queued_at=now()
+            )
 
     @classmethod
     def pending(cls, before: datetime, limit: int) -> list[EventRecord]:
@@ -160,12 +159,19 @@ class EventRecord(Document):
         return bool(EventRecord.objects(id=self.id, status=WAITING).update_one(set__status=QUEUED))
 
     def begin_anew(self) -> bool:
-        """It needs a new job, and then wakes the next; False when its state is another by now."""
+        """Whoever asked handles it from now on, and wakes the next; False when its state is another by now.
+
+        A job that it had before does nothing any more.
+        """
         rows = EventRecord.objects(id=self.id, status=self.status, runs=self.runs)
-        if not rows.update_one(set__status=PENDING, set__is_followed=True, inc__runs=1):
+        if not rows.update_one(set__status=QUEUED, set__queued_at=now(), set__is_followed=True, inc__runs=1):
             return False
-        self.status, self.runs = PENDING, self.runs + 1
+        self.status, self.is_followed, self.runs = QUEUED, True, self.runs + 1
         return True
+
+    def suspend(self) -> None:
+        """It has no job: the relay gives it one."""
+        EventRecord.objects(id=self.id, status=QUEUED, runs=self.runs).update_one(set__status=PENDING)
 
     @classmethod
     def reopen(cls, ids: Iterable[ObjectId]) -> None:
@@ -182,10 +188,14 @@ class EventRecord(Document):
 
     def mark_done(self, reactions: Iterable[str] = ()) -> bool:
         """Every reaction took effect, these last; returns whether another event waits for it."""
-        keep = timedelta(days=config.settings().events_keep_days)
-        moment = now()
-        changes = {"status": DONE, "done_at": moment, "expires_at": moment + keep, **_done(reactions)}
-        return self._end(self.id, {"$set": changes, "$unset": {"error": ""}})
+        change = {"$set": _all_done(reactions), "$unset": {"error": ""}}
+        return self._end(self.id, change, bool(self.is_followed))
+
+    @classmethod
+    def mark_all_done(cls, ids: Sequence[ObjectId], reactions: Iterable[str]) -> None:
+        """As `mark_done`, for events without a subject: nobody waits for them."""
+        change = {"$set": _all_done(reactions), "$unset": {"error": ""}}
+        cls._get_collection().update_many({"_id": {"$in": list(ids)}, "status": {"$ne": DONE}}, change)
 
     @classmethod
     def mark_failed(cls, event_id: ObjectId, error: str) -> bool:
@@ -193,13 +203,13 @@ class EventRecord(Document):
 
         Returns whether another event waits for it.
         """
-        return cls._end(event_id, {"$set": {"status": FAILED, "error": error}})
+        return cls._end(event_id, {"$set": {"status": FAILED, "error": error}}, is_followed=False)
 
     @classmethod
-    def _end(cls, event_id: ObjectId, change: dict[str, Any]) -> bool:
-        """One command, and a second only when somebody waits: who came to wait in between is seen."""
+    def _end(cls, event_id: ObjectId, change: dict[str, Any], is_followed: bool) -> bool:
+        """One command, and a second only when somebody has come to wait: nobody who did is overlooked."""
         rows, guard = cls._get_collection(), {"_id": event_id, "status": {"$ne": DONE}}
-        if rows.update_one({**guard, "is_followed": {"$ne": True}}, change).matched_count:
+        if not is_followed and rows.update_one({**guard, "is_followed": {"$ne": True}}, change).matched_count:
             return False
         return bool(rows.update_one(guard, change).matched_count)
 
@@ -221,7 +231,14 @@ class EventRecord(Document):
     def erase(cls, person: Person) -> int:
         """Delete the events about the person, except that it was deleted; returns how many."""
         mine = {"payload.contactId": str(person.contact_id), "type": {"$ne": "contact.deleted"}}
-        return delete(cls, mine)
+        visitors = {"payload.visits.visitorId": {"$in": list(person.visitor_ids)}}
+        on_their_way = {"status": {"$in": [*OPEN, FAILED]}, "type": "visits.tracked", **visitors}
+        return delete(cls, mine) + delete(cls, on_their_way)
+
+    @classmethod
+    def empty(cls, event_id: ObjectId, field: str) -> None:
+        """Drop a list from its payload: what it held is stored elsewhere by now."""
+        cls.objects(id=event_id).update_one(__raw__={"$set": {f"payload.{field}": []}})
 
     @classmethod
     def erase_keys(cls, keys: Iterable[str]) -> None:
@@ -232,3 +249,9 @@ class EventRecord(Document):
 def _done(reactions: Iterable[str]) -> dict[str, datetime]:
     moment = now()
     return {f"reactions.{name}": moment for name in reactions}
+
+
+def _all_done(reactions: Iterable[str]) -> dict[str, Any]:
+    moment = now()
+    keep = timedelta(days=config.settings().events_keep_days)
+    return {"status": DONE, "done_at": moment, "expires_at": moment + keep, **_done(reactions)}

@@ -45,6 +45,7 @@ def of_contact(contact: Contact | None) -> dict[str, Any]:
         "tags": list(contact.tags),
         "leadScore": contact.lead_score,
         "leadGrade": contact.lead_grade,
+        "intentScore": contact.intent_score or 0,
         "assignedTo": str(contact.assigned_to) if contact.assigned_to else None,
         "customFields": dict(contact.custom_fields),
     }

@@ -131,9 +131,17 @@ class TriggerRun(Document):
         return None
 
     @classmethod
-    def note_change(cls, run_id: str, place: int, changed: list[str]) -> None:
-        """Before the contact is changed: afterwards nobody could tell what did."""
-        cls._get_collection().update_one({"_id": run_id}, {"$set": {f"steps.{place}.changed": changed}})
+    def note_change(cls, run_id: str, place: int, changed: list[str]) -> list[str]:
+        """Before the contact is changed: afterwards nobody could tell what did. Returns what was noted first.
+
+        Safe to run twice and at the same time.
+        """
+        name = f"steps.{place}.changed"
+        if changed:
+            guard = {"_id": run_id, name: {"$in": [None, []]}}
+            cls._get_collection().update_one(guard, {"$set": {name: changed}})
+        run: TriggerRun | None = cls.objects(id=run_id).only("steps").first()
+        return list(run.steps[place].changed) if run else []
 
     @classmethod
     def end_step(cls, run_id: str, place: int, status: str, **fields: Any) -> bool:

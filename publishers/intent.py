@@ -2,19 +2,49 @@
 
 from __future__ import annotations
 
-from models.contact import Contact
-from publishers.events import announce
+from collections.abc import Sequence
+
+from bson import ObjectId
+
+from models import contact_intent
+from models.contact_intent import Crossed
+from publishers.events import announce, batch
 from schemas.intent import IntentThresholdCrossed, Level
 
 
-def threshold_crossed(contact: Contact, level: Level, *, previous: Level, score: int, occasion: str) -> None:
+def threshold_crossed(
+    workspace_id: ObjectId,
+    contact_id: ObjectId,
+    level: Level,
+    *,
+    previous: Level,
+    score: int,
+    occasion: str,
+) -> None:
     announce(
         IntentThresholdCrossed(
-            workspace_id=str(contact.workspace_id),
-            contact_id=str(contact.id),
+            workspace_id=str(workspace_id),
+            contact_id=str(contact_id),
             level=level,
             previous_level=previous,
             score=score,
             occasion=occasion,
         )
     )
+
+
+def crossed(contacts: Sequence[Crossed]) -> int:
+    """Publish the levels that contacts reached, then forget them; returns how many contacts."""
+    with batch():
+        for contact in contacts:
+            for crossing in contact.crossings:
+                threshold_crossed(
+                    contact.workspace_id,
+                    contact.contact_id,
+                    crossing["level"],
+                    previous=crossing["previous_level"],
+                    score=crossing["score"],
+                    occasion=crossing["occasion"],
+                )
+    contact_intent.announced(contacts)
+    return len(contacts)

@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from typing import Any, Protocol
 
 import structlog
 from redis import Redis, RedisError
@@ -28,6 +29,21 @@ log = structlog.get_logger()
 RECONNECT = 1.0  # seconds between two tries to reach an absent Redis
 BUSY_LOOK = 0.05  # seconds between two looks for what is due, of a worker that has its hands full
 MOMENT = 0.05  # seconds that an end may wait to be sent, and a job claimed ahead for its start
+
+
+class Wire(Protocol):
+    """What a worker uses of an exchange; that of the frugal profile is queues/frugal/exchange.py."""
+
+    pace: Pace
+    is_closed: threading.Event  # set: no job is taken any more
+    is_draining: bool  # a suspect waits until nothing runs here
+    has_news: Callable[[Claim], None]  # told of what came along with an end
+
+    def claim(self) -> Claim: ...
+    def hand_back(self, claimed: list[Claimed]) -> None: ...
+    def ask(self, call: Call) -> Any: ...
+    def end(self, call: Call) -> None: ...
+    def next(self, done: Claimed) -> Claimed | None: ...
 
 
 class Exchange:
@@ -66,12 +82,12 @@ class Exchange:
 
     def hand_back(self, claimed: list[Claimed]) -> None:
         """Put these jobs, and those claimed ahead, back to the front of their queues. Raises `RedisError`."""
-        self._send_ends()
-        ahead = self._slots.drop_ahead()
+        self._flush(patiently=False)
+        self._hand_back_unknown()
         try:
-            hand_back.hand_back(self._connection, self._name, [*claimed, *ahead])
+            hand_back.hand_back(self._connection, self._name, [*claimed, *self._slots.drop_ahead()])
         except RedisError:
-            self._may_have_unknown = bool(ahead)  # nobody runs these now: they go back with the next look
+            self._may_have_unknown = True  # those ahead: nobody here knows them any more
             raise
 
     def ask(self, call: Call) -> list[int]:
@@ -158,29 +174,20 @@ class Exchange:
                 ends.append(self._ends.popleft())
         return ends
 
-    def _send_ends(self) -> None:
-        ends = self._take_ends()
-        if not ends:
-            return
-        try:
-            self._have_arrived(ends, self._channel.run(*ends))
-        except RedisError:
-            self._ends.extendleft(reversed(ends))
-            raise
-
     def _have_arrived(self, ends: Sequence[Call], outcomes: Sequence[object]) -> None:
         self._ending.difference_update(map(_execution, ends))
         _report(ends, outcomes)
 
-    def _flush(self) -> None:
+    def _flush(self, *, patiently: bool = True) -> None:
         ends = self._take_ends()
         if not ends:
             return
         try:
-            self._have_arrived(ends, self._patiently(ends))
+            outcomes = self._patiently(ends) if patiently else self._channel.run(*ends)
+            self._have_arrived(ends, outcomes)
         except RedisError as error:
-            self._ending.difference_update(map(_execution, ends))
-            log.error("❌ Redis is away: these jobs come back", jobs=len(ends), error=str(error))
+            self._ends.extendleft(reversed(ends))
+            log.error("❌ Redis is away: ended jobs cannot be finished", jobs=len(ends), error=str(error))
 
     def _patiently(self, calls: list[Call]) -> list[list[int]]:
         deadline = time.monotonic() + claim.LOCK

@@ -40,7 +40,7 @@ class IntentRules(Rules):
     section = "intent"
 
     points: IntentPoints = IntentPoints()
-    decay_per_day: Annotated[int, Field(ge=0, le=1_000)] = 2
+    decay_per_day: Annotated[int, Field(ge=1, le=1_000)] = 2
     remove_below: Annotated[int, Field(ge=1, le=1_000)] = 10  # a signal that decayed below is removed
     medium: Annotated[int, Field(ge=1, le=100_000)] = 40  # least score of the level
     high: Annotated[int, Field(ge=1, le=100_000)] = 70
@@ -50,3 +50,11 @@ class IntentRules(Rules):
         if self.medium >= self.high:
             raise ValueError("medium: must be less than high")
         return self
+
+
+class EnrichmentRules(Rules):
+    """How much may be spent on what other services know of contacts."""
+
+    section = "enrichment"
+
+    monthly_credits: Annotated[int, Field(ge=0, le=10_000_000)] = 1_000  # 0: contacts are not enriched

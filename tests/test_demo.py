@@ -5,7 +5,10 @@ from __future__ import annotations
 import pytest
 from flask.testing import FlaskClient
 
+from models.trigger import Trigger
+from services.automation.definition import Definition
 from web import demo_data
+from web.automations import shapes
 
 WORKSPACE = str(demo_data.WORKSPACE_ID)
 
@@ -30,3 +33,12 @@ def test_a_page_from_elsewhere_may_not(client: FlaskClient) -> None:
         headers={"Origin": "https://evil.test"},
     )
     assert answer.status_code == 403
+
+
+def test_the_demos_automations_are_such_as_the_api_accepts(client: FlaskClient) -> None:
+    demo_data.load()
+    found = [shapes.trigger(trigger) for trigger in Trigger.objects]
+    assert found
+    for shape in found:
+        given = {name: shape[name] for name in shape if name not in ("id", "createdAt", "updatedAt")}
+        Definition.model_validate(given)

@@ -1,4 +1,4 @@
-"""Create a task for a member. Safe to run twice: a task is created once per step."""
+"""Create a task for a member, and tell. Safe to run twice: a task is created once per step."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from jobs.actions.step import Outcome, Step
 from models.store import object_id
 from models.task import Task
 from models.trigger_run import DONE
+from publishers import events
+from schemas.task import TaskCreated
 from services.automation.actions import CreateTask
 
 
@@ -18,4 +20,18 @@ def do(action: CreateTask, step: Step) -> Outcome:
         title=action.title,
         key=step.key,
     )
+    _announce(Task.objects.get(key=step.key), step)
     return Outcome(DONE, f"task for {assigned_to}" if assigned_to else "task for nobody yet")
+
+
+def _announce(task: Task, step: Step) -> None:
+    events.publish(
+        TaskCreated(
+            workspace_id=str(step.workspace_id),
+            task_id=str(task.id),
+            contact_id=str(task.contact_id) if task.contact_id else None,
+            deal_id=step.facts["deal"].get("id"),
+            assigned_to=str(task.assigned_to) if task.assigned_to else None,
+        ),
+        **step.caused,
+    )

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from bson import ObjectId
 
 from jobs import single_mail
@@ -11,6 +9,7 @@ from jobs.actions.step import Outcome, Step
 from models.contact import Contact
 from models.email_account import EmailAccount
 from models.trigger_run import DONE, FAILED, SKIPPED
+from services.automation import unanswered
 from services.automation.actions import SendEmail
 
 NOTES = {
@@ -22,8 +21,8 @@ NOTES = {
 
 def do(action: SendEmail, step: Step) -> Outcome:
     """Raises `CannotSend` and the mailbox's own errors."""
-    if what := _unanswerable(step.facts["event"]):
-        return Outcome(SKIPPED, f"{what} is never answered by a machine")
+    if why := unanswered.reason(step.facts["event"]):
+        return Outcome(SKIPPED, why)
     contact = Contact.objects(id=step.contact_id, workspace_id=step.workspace_id).first()
     if contact is None:
         return Outcome(SKIPPED, "the contact was deleted")
@@ -37,15 +36,6 @@ def do(action: SendEmail, step: Step) -> Outcome:
         text=action.body,
     )
     return Outcome(DONE if status == "sent" else FAILED, NOTES[status])
-
-
-def _unanswerable(event: dict[str, Any]) -> str | None:
-    """Machines that answer machines never end; RFC 3834, section 2."""
-    if event["type"] == "email.bounced":
-        return "a mail that came back"
-    if event["type"] == "email.received" and event.get("kind") == "auto-reply":
-        return "an automatic reply"
-    return None
 
 
 def _account(action: SendEmail, step: Step) -> ObjectId:

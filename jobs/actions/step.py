@@ -33,6 +33,15 @@ class Step:
         return f"automation-{self.run.id}-{self.place}"
 
     @property
+    def caused(self) -> dict[str, Any]:
+        """For the events that the action publishes: one automation deeper than what set it off."""
+        return {
+            "correlation_id": self.run.correlation_id,
+            "causation_id": str(self.run.event_id),
+            "depth": self.run.depth + 1,
+        }
+
+    @property
     def workspace_id(self) -> ObjectId:
         workspace_id: ObjectId = self.run.workspace_id
         return workspace_id

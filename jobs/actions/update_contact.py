@@ -28,8 +28,8 @@ def do(action: UpdateContact, step: Step) -> Outcome:
         fields["assigned_to"] = ObjectId(action.fields.assigned_to)
     changed = list(step.run.steps[step.place].changed)
     if not changed:
-        changed = contact.would_change(fields, action.add_tags, action.remove_tags)
-        TriggerRun.note_change(step.run.id, step.place, changed)
+        would = contact.would_change(fields, action.add_tags, action.remove_tags)
+        changed = TriggerRun.note_change(step.run.id, step.place, would)
     if not changed:
         return Outcome(DONE, "the contact is like that already")
     contact.change_once(step.key, fields, action.add_tags, action.remove_tags)
@@ -40,17 +40,12 @@ def do(action: UpdateContact, step: Step) -> Outcome:
 
 def _announce(step: Step, fields: dict[str, Any], changed: list[str]) -> None:
     ids = {"workspace_id": str(step.workspace_id), "contact_id": str(step.contact_id)}
-    caused: dict[str, Any] = {
-        "correlation_id": step.run.correlation_id,
-        "causation_id": str(step.record.id),
-        "depth": step.run.depth + 1,
-    }
-    events.publish(ContactUpdated(**ids, changed=changed), **caused, key=f"contact.updated:{step.key}")
+    events.publish(ContactUpdated(**ids, changed=changed), **step.caused, key=f"contact.updated:{step.key}")
     if "lifecycleStage" in changed:
         stage = fields["lifecycle_stage"]
-        events.publish(ContactLifecycleChanged(**ids, stage=stage, occasion=step.key), **caused)
+        events.publish(ContactLifecycleChanged(**ids, stage=stage, occasion=step.key), **step.caused)
     if "assignedTo" in changed:
         owner = str(fields["assigned_to"])
         events.publish(
-            ContactOwnerAssigned(**ids, owner_id=owner, method="automation", occasion=step.key), **caused
+            ContactOwnerAssigned(**ids, owner_id=owner, method="automation", occasion=step.key), **step.caused
         )

@@ -24,6 +24,7 @@ CONTACT = (
     "tags",
     "leadScore",
     "leadGrade",
+    "intentScore",
     "assignedTo",
 )
 DEAL = ("id", "title", "stage", "status", "assignedTo")

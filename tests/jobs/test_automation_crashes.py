@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -100,6 +101,7 @@ def effects(event_id: str, sink: Sink) -> dict[str, Any]:
     return {
         "notices": Notification.objects.count(),
         "tasks": Task.objects.count(),
+        "told of tasks": EventRecord.objects(type="task.created").count(),
         "enrolments": Enrolment.objects.count(),
         "changes": EventRecord.objects(type="contact.updated").count(),
         "over": EventRecord.objects(type="workflow.completed").count(),
@@ -113,6 +115,7 @@ def effects(event_id: str, sink: Sink) -> dict[str, Any]:
 ONCE = {
     "notices": 2,
     "tasks": 2,
+    "told of tasks": 2,
     "enrolments": 1,
     "changes": 1,
     "over": 2,
@@ -228,6 +231,17 @@ def test_what_a_person_edits_between_a_death_and_the_retry_is_not_overwritten(
     assert automation_step.run(run.id, 2) == "done"
     assert Contact.objects.get().company == "Army"
     assert EventRecord.objects(type="contact.updated").count() == 1
+
+
+def test_workers_that_do_the_same_at_the_same_time_do_it_once(clean_store: None, sink: Sink) -> None:
+    event_id = start(sink)
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(automations.run, [event_id] * 6))
+        for run in TriggerRun.objects:
+            for place in range(len(run.steps)):
+                list(pool.map(automation_step.run, [run.id] * 6, [place] * 6))
+
+    assert effects(event_id, sink) == {**ONCE, "events": {event_id}}
 
 
 @pytest.mark.usefixtures("stores")

@@ -19,7 +19,7 @@ from models.workspace import Member, Workspace
 from publishers import events
 from sandbox import mail_server
 from sandbox.process import Server, free_port
-from schemas.email import EmailBounced, EmailReceived, EmailReplied
+from schemas.email import EmailBounced, EmailReceived, EmailReplied, EmailUnsubscribed
 from schemas.event import Event
 from services.mail import smtp
 from services.mail.errors import MailboxUnavailable, SendOutcomeUnknown
@@ -138,6 +138,21 @@ def test_a_machine_is_never_answered(
     assert (step().status, SendAttempt.objects.count()) == ("skipped", 0)
     assert "never answered by a machine" in step().note
     assert len(inbox(server)) == before
+
+
+def test_who_wants_no_more_mail_gets_none(workspace: Workspace, run_jobs: RunJobs) -> None:
+    contact, _ = Contact.upsert(workspace.id, THEM, {"first_name": "Grace"})
+    event = EmailUnsubscribed(
+        workspace_id=str(workspace.id),
+        contact_id=str(contact.id),
+        method="one_click",
+        unsubscribed_at=automations.store.now(),
+    )
+    automation(workspace, event_type=EmailUnsubscribed.type, actions=[MAIL])
+    automations.run(events.publish(event))
+    run_jobs()
+
+    assert (step().status, SendAttempt.objects.count()) == ("skipped", 0)
 
 
 def test_a_server_that_is_away_is_tried_again(

@@ -86,6 +86,8 @@ def test_a_matching_automation_does_each_action_once(run_jobs: RunJobs, workspac
     assert (task.title, task.assigned_to, task.contact_id) == ("Call Grace", OWNER, Contact.objects.get().id)
     assert (notice_.message, notice_.user_id) == ("Grace of Navy is here", OWNER)
     run = TriggerRun.objects.get()
+    told = EventRecord.objects.get(type="task.created")
+    assert (told.payload["taskId"], told.depth, told.causation_id) == (str(task.id), 1, str(run.event_id))
     assert (run.status, [s.tries for s in run.steps]) == ("done", [1, 1])
     assert all(s.seconds > 0 and s.ended_at and s.error is None for s in run.steps)
     assert [(s.kind, dict(s.action)) for s in run.steps] == [("create_task", {}), ("notify", {})]

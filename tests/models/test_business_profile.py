@@ -10,6 +10,7 @@ import pytest
 from bson import ObjectId
 
 from models.business_profile import BusinessProfile, InvalidRules
+from models.notification import Notification
 from schemas.rules import IntentRules
 
 WORKSPACE = ObjectId()
@@ -74,3 +75,12 @@ def test_the_rules_of_many_workspaces_are_one_query(
     assert found[other] == IntentRules()
     assert found[WORKSPACE] == IntentRules(high=90)
     assert isinstance(found[broken], InvalidRules)
+
+
+def test_an_invalid_section_is_not_in_force_and_the_admins_are_told_once() -> None:
+    BusinessProfile._get_collection().insert_one({"_id": WORKSPACE, "rules": {"intent": {"high": "x"}}})
+    for _ in range(2):
+        assert BusinessProfile.in_force(WORKSPACE, IntentRules) == IntentRules()
+    notice = Notification.objects.get()
+    assert (notice.workspace_id, notice.user_id) == (WORKSPACE, None)
+    assert "rules.intent.high" in notice.message

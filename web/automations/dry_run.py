@@ -10,12 +10,13 @@ from pydantic import ValidationError, model_validator
 from werkzeug.exceptions import NotFound, UnprocessableEntity
 
 import schemas.event
-from consumers.automations import DEEPEST
+from consumers import automations
 from models import facts
 from models.event import EventRecord
 from schemas.event import Id
 from services import conditions
-from services.automation.actions import Action, Part
+from services.automation import unanswered
+from services.automation.actions import Action, Part, SendEmail
 from services.automation.definition import Definition
 from services.merge_fields import MissingField
 from web import errors
@@ -116,8 +117,8 @@ def _why_not(trigger: Definition, record: EventRecord, verdicts: list[conditions
         return "the automation is switched off"
     if record.type != trigger.event_type:
         return f"it waits for {trigger.event_type}, and this event is {record.type}"
-    if record.depth >= DEEPEST:
-        return f"the event is the end of a chain of {record.depth} automations, and {DEEPEST} is the most"
+    if reason := automations.too_deep(record):
+        return reason
     failing = [verdict.why for verdict in verdicts if not verdict.holds]
     return "; ".join(failing) or None
 
@@ -126,6 +127,8 @@ def _preview(action: Action, known: dict[str, Any]) -> dict[str, Any]:
     """The action with its variables filled, or what keeps it from being done."""
     if action.needs_contact and not known["contact"]:
         return {**action.wire(), "problem": "the event has no contact, so this action would be skipped"}
+    if isinstance(action, SendEmail) and (why := unanswered.reason(known["event"])):
+        return {**action.wire(), "problem": why}
     try:
         return {**action.rendered(known).wire(), "problem": None}
     except MissingField as error:

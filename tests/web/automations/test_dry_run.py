@@ -111,6 +111,16 @@ def test_it_says_why_nothing_would_happen(api: Api, change: dict[str, Any], reas
     assert (told["wouldRun"], told["reason"]) == (False, reason)
 
 
+def test_it_says_that_a_bounce_is_not_answered(api: Api) -> None:
+    mail = {"type": "send_email", "subject": "Hello", "body": "Again"}
+    trigger = api.created(eventType="email.bounced", conditions=[], actions=[mail])
+    contact = str(grace(api.workspace).id)
+    ids = {"messageId": contact, "accountId": contact, "contactId": contact}
+    told = try_it(api, trigger, {"event": {"payload": {**ids, "recipients": [], "isPermanent": True}}})
+
+    assert told["actions"][0]["problem"] == "a mail that came back is never answered by a machine"
+
+
 def test_it_knows_the_end_of_a_chain(api: Api) -> None:
     trigger, event_id = api.created(), created(grace(api.workspace))
     EventRecord.objects.update(set__depth=8)
