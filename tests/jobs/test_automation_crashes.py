@@ -42,7 +42,6 @@ class Killed(BaseException):
 STEPS: list[tuple[Any, str]] = [
     (Trigger, "any_for"),
     (Trigger, "claim_run"),
-    (automations, "enqueue"),
     (automations, "enqueue_many"),
     (TriggerRun, "store_new"),
     (TriggerRun, "of_event"),
