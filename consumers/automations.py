@@ -5,18 +5,19 @@ Each action of a run is a job of its own, `jobs/automation_step.py`: it is retri
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import structlog
 from bson import ObjectId
 
 import config
-from consumers.registry import Delivery
+from consumers.registry import Delivered, Delivery, takes_many
 from models import facts, store
 from models.event import EventRecord
 from models.trigger import Trigger
 from models.trigger_run import OPEN, RunStep, TriggerRun
-from queues.enqueue import NewJob, enqueue, enqueue_many
+from queues.enqueue import NewJob, enqueue_many
 from queues.names import CRM_WORKFLOW_BRIDGE
 from schemas.email import SentEmailEvent
 from schemas.event import Event
@@ -31,24 +32,32 @@ PLANNED = "run_automations"  # stands among the reactions of an event whose runs
 log = structlog.get_logger()
 
 
-def check_automations(event: Event, delivery: Delivery) -> None:
+@takes_many
+def check_automations(events: Sequence[Delivered]) -> None:
     """The last reaction to every event: enqueue the run of the workspace's automations for it, if it has any.
 
     Mail scanners set off nothing: nobody opened or clicked. Safe to run twice: the job has the event's id.
     """
-    if isinstance(event, SentEmailEvent) and event.is_machine:
+    people = [(event, delivery) for event, delivery in events if not _is_machine(event)]
+    if not people:
         return
-    if not Trigger.any_for(ObjectId(event.workspace_id), event.type):
-        return
-    enqueue(
-        NewJob(
-            queue=CRM_WORKFLOW_BRIDGE,
-            func="consumers.automations.run",
-            id=f"automations-{delivery.event_id}",
-            kwargs={"event_id": delivery.event_id},
-            description=f"automations for {event.type}",
-            meta={**delivery.meta, "workspace_id": event.workspace_id},
-        )
+    first, _ = people[0]
+    if Trigger.any_for(ObjectId(first.workspace_id), first.type):
+        enqueue_many([_planning(event, delivery) for event, delivery in people])
+
+
+def _is_machine(event: Event) -> bool:
+    return isinstance(event, SentEmailEvent) and event.is_machine
+
+
+def _planning(event: Event, delivery: Delivery) -> NewJob:
+    return NewJob(
+        queue=CRM_WORKFLOW_BRIDGE,
+        func="consumers.automations.run",
+        id=f"automations-{delivery.event_id}",
+        kwargs={"event_id": delivery.event_id},
+        description=f"automations for {event.type}",
+        meta={**delivery.meta, "workspace_id": event.workspace_id},
     )
 
 

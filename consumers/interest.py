@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from bson import ObjectId
 
 from consumers import page
-from consumers.registry import Delivery, reacts_to
+from consumers.registry import Delivery, reacts_to, takes_many
 from models import contact_intent
 from models.business_profile import BusinessProfile
 from models.intent import Kind, Source
@@ -20,10 +20,14 @@ from schemas.rules import IntentRules
 
 
 @reacts_to(PageViewed)
-def count_page_view(event: PageViewed, delivery: Delivery) -> None:
-    """If the visitor is known by now. Safe to run twice, see `count`."""
-    if contact_id := page.contact_id(event):
-        _count_one(event.workspace_id, contact_id, view(event, delivery))
+@takes_many
+def count_page_views(views: Sequence[page.Seen]) -> None:
+    """Those of visitors who are known by now. Safe to run twice, see `count`."""
+    sources: dict[ObjectId, list[Source]] = {}
+    for event, delivery in page.known(views):
+        sources.setdefault(ObjectId(event.contact_id), []).append(view(event, delivery))
+    if sources:
+        count(views[0][0].workspace_id, sources)
 
 
 @reacts_to(EmailOpened, EmailClicked)

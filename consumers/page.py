@@ -2,31 +2,41 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 from urllib.parse import urlsplit
 
 from bson import ObjectId
 
 from consumers import activity
-from consumers.registry import Delivery, reacts_to
+from consumers.registry import Delivery, reacts_to, takes_many
 from models.visitor_event import VisitorEvent
 from schemas.page import PageViewed
 
 SHOWN = 200  # characters of a path in a title; the details hold the whole address
 
+Seen = tuple[PageViewed, Delivery]
+
 
 @reacts_to(PageViewed)
-def log_page_view(event: PageViewed, delivery: Delivery) -> None:
-    """Enter it in the contact's timeline, if the visitor is known by now. Safe to run twice: entered once."""
-    if found := contact_id(event):
-        known = event.model_copy(update={"contact_id": str(found)})
-        activity.log_later(delivery, **_entry(known, delivery))
+@takes_many
+def log_page_view(views: Sequence[Seen]) -> None:
+    """Enter them in the timelines of visitors who are known by now. Safe to run twice: entered once."""
+    if seen := known(views):
+        activity.log_all([timeline_entry(event, delivery) for event, delivery in seen], seen[0][1])
 
 
 def timeline_entry(event: PageViewed, delivery: Delivery) -> activity.Entry:
     """Of a view whose contact is known."""
-    return activity.entry(delivery, **_entry(event, delivery))
+    return activity.entry(
+        delivery,
+        workspace_id=event.workspace_id,
+        contact_id=str(event.contact_id),
+        kind="page_viewed",
+        title=f"Viewed {(urlsplit(event.url).path or '/')[:SHOWN]}",
+        happened_at=moment(event, delivery),
+        details={"url": event.url},
+    )
 
 
 def moment(event: PageViewed, delivery: Delivery) -> datetime:
@@ -34,19 +44,13 @@ def moment(event: PageViewed, delivery: Delivery) -> datetime:
     return min(event.viewed_at, delivery.accepted_at)
 
 
-def _entry(event: PageViewed, delivery: Delivery) -> dict[str, Any]:
-    return {
-        "workspace_id": event.workspace_id,
-        "contact_id": event.contact_id,
-        "kind": "page_viewed",
-        "title": f"Viewed {(urlsplit(event.url).path or '/')[:SHOWN]}",
-        "happened_at": moment(event, delivery),
-        "details": {"url": event.url},
-    }
-
-
-def contact_id(event: PageViewed) -> ObjectId | None:
-    """Whose view it is: the visitor may have been identified after the event was published."""
-    return (
-        ObjectId(event.contact_id) if event.contact_id else VisitorEvent.contact_of(ObjectId(event.visit_id))
-    )
+def known(views: Sequence[Seen]) -> list[Seen]:
+    """Those with a contact: a visitor may have been identified after the event was published."""
+    late = [ObjectId(event.visit_id) for event, _ in views if not event.contact_id]
+    found = VisitorEvent.contacts_of(late) if late else {}
+    contacts = [event.contact_id or found.get(ObjectId(event.visit_id)) for event, _ in views]
+    return [
+        (event.model_copy(update={"contact_id": str(contact_id)}), delivery)
+        for (event, delivery), contact_id in zip(views, contacts, strict=True)
+        if contact_id
+    ]

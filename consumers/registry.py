@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from schemas.event import Event
 
@@ -27,6 +27,8 @@ class Delivery:
 Reaction = Callable[..., None]  # takes the event and its Delivery
 ReactionT = TypeVar("ReactionT", bound=Reaction)
 
+Delivered = tuple[Event, Delivery]
+
 _reactions: dict[str, dict[str, Reaction]] = {}
 
 
@@ -45,6 +47,21 @@ def reacts_to(*kinds: type[Event]) -> Callable[[ReactionT], ReactionT]:
         return function
 
     return register
+
+
+def takes_many(function: Callable[[Sequence[Any]], None]) -> Reaction:
+    """Decorator: make a reaction of a function that takes many events at once, each with its Delivery.
+
+    For events that come in numbers: `consumers.bulk` gives it those of one type and workspace together; a
+    single one is a list of one.
+    """
+
+    def one(event: Event, delivery: Delivery) -> None:
+        function([(event, delivery)])
+
+    one.__name__, one.__doc__ = function.__name__, function.__doc__
+    one.at_once = function  # type: ignore[attr-defined]
+    return one
 
 
 def reactions(event_type: str) -> dict[str, Reaction]:

@@ -10,12 +10,10 @@ from consumers import activity, interest, page
 from consumers.registry import Delivery, reacts_to
 from models.event import EventRecord
 from models.visitor_event import VisitorEvent
-from schemas.page import PageViewed
+from publishers import pages
 from schemas.visitor import VisitorIdentified
 
 BATCH = 500  # page views per round, which costs two queries, an update and one job
-
-Seen = tuple[PageViewed, Delivery]
 
 
 @reacts_to(VisitorIdentified)
@@ -31,23 +29,11 @@ def count_earlier_views(event: VisitorIdentified, delivery: Delivery) -> None:
         interest.count(event.workspace_id, {ObjectId(event.contact_id): sources})
 
 
-def _batches(event: VisitorIdentified) -> Iterator[list[Seen]]:
+def _batches(event: VisitorIdentified) -> Iterator[list[page.Seen]]:
     mine, last = (ObjectId(event.workspace_id), event.visitor_id, ObjectId(event.contact_id)), None
-    while visits := VisitorEvent.views_of(*mine, after=last, limit=BATCH):
-        views = {view.key: view for view in map(as_event, visits)}
+    while stored := VisitorEvent.views_of(*mine, after=last, limit=BATCH):
+        views = {view.key: view for view in map(pages.view, stored)}
         records = EventRecord.by_keys([key for key in views if key])
         if records:
             yield [(views[r.key], Delivery(str(r.id), r.correlation_id, r.accepted_at)) for r in records]
-        last = visits[-1].id
-
-
-def as_event(visit: VisitorEvent) -> PageViewed:
-    """The event that was published for it, with the contact that it has by now."""
-    return PageViewed(
-        workspace_id=str(visit.workspace_id),
-        visit_id=str(visit.id),
-        visitor_id=visit.visitor_id,
-        url=visit.url,
-        viewed_at=visit.happened_at,
-        contact_id=str(visit.contact_id) if visit.contact_id else None,
-    )
+        last = stored[-1].id

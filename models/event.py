@@ -6,7 +6,7 @@ the event before it wakes it. done: every reaction took effect. failed: its job 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -102,9 +102,10 @@ class EventRecord(Document):
     @classmethod
     def mark_queued(cls, ids: Iterable[ObjectId]) -> None:
         """Their jobs are in Redis at this moment."""
-        cls.objects(id__in=list(ids), status__in=[PENDING, QUEUED]).update(
-            set__status=QUEUED, set__queued_at=now()
-        )
+        if found := list(ids):
+            cls.objects(id__in=found, status__in=[PENDING, QUEUED]).update(
+                set__status=QUEUED, set__queued_at=now()
+            )
 
     @classmethod
     def pending(cls, before: datetime, limit: int) -> list[EventRecord]:
@@ -182,10 +183,13 @@ class EventRecord(Document):
 
     def mark_done(self, reactions: Iterable[str] = ()) -> bool:
         """Every reaction took effect, these last; returns whether another event waits for it."""
-        keep = timedelta(days=config.settings().events_keep_days)
-        moment = now()
-        changes = {"status": DONE, "done_at": moment, "expires_at": moment + keep, **_done(reactions)}
-        return self._end(self.id, {"$set": changes, "$unset": {"error": ""}})
+        return self._end(self.id, {"$set": _all_done(reactions), "$unset": {"error": ""}})
+
+    @classmethod
+    def mark_all_done(cls, ids: Sequence[ObjectId], reactions: Iterable[str]) -> None:
+        """As `mark_done`, for events without a subject: nobody waits for them."""
+        change = {"$set": _all_done(reactions), "$unset": {"error": ""}}
+        cls._get_collection().update_many({"_id": {"$in": list(ids)}, "status": {"$ne": DONE}}, change)
 
     @classmethod
     def mark_failed(cls, event_id: ObjectId, error: str) -> bool:
@@ -221,7 +225,14 @@ class EventRecord(Document):
     def erase(cls, person: Person) -> int:
         """Delete the events about the person, except that it was deleted; returns how many."""
         mine = {"payload.contactId": str(person.contact_id), "type": {"$ne": "contact.deleted"}}
-        return delete(cls, mine)
+        visitors = {"payload.visits.visitorId": {"$in": list(person.visitor_ids)}}
+        on_their_way = {"status": {"$in": [*OPEN, FAILED]}, "type": "visits.tracked", **visitors}
+        return delete(cls, mine) + delete(cls, on_their_way)
+
+    @classmethod
+    def empty(cls, event_id: ObjectId, field: str) -> None:
+        """Drop a list from its payload: what it held is stored elsewhere by now."""
+        cls.objects(id=event_id).update_one(__raw__={"$set": {f"payload.{field}": []}})
 
     @classmethod
     def erase_keys(cls, keys: Iterable[str]) -> None:
@@ -232,3 +243,9 @@ class EventRecord(Document):
 def _done(reactions: Iterable[str]) -> dict[str, datetime]:
     moment = now()
     return {f"reactions.{name}": moment for name in reactions}
+
+
+def _all_done(reactions: Iterable[str]) -> dict[str, Any]:
+    moment = now()
+    keep = timedelta(days=config.settings().events_keep_days)
+    return {"status": DONE, "done_at": moment, "expires_at": moment + keep, **_done(reactions)}

@@ -7,7 +7,7 @@ event each, or in a `batch()` all of it at once.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 
@@ -23,6 +23,8 @@ from schemas.event import Event
 
 # By name: a publisher knows no consumer.
 DISPATCHER = "consumers.dispatch.handle"
+# Browsers wait for it, and it is done within seconds: only the relay marks those whose job waits for longer.
+UNMARKED = {"visits.tracked"}
 
 _batch: ContextVar[list[Event] | None] = ContextVar("batch", default=None)
 
@@ -54,6 +56,11 @@ def publish_all(
     return _accept(events, [event.key for event in events], _cause(correlation_id, causation_id), None)
 
 
+def record_all(events: Sequence[Event], *, depth: int) -> list[EventRecord]:
+    """Accept several events for a caller who handles them at once: if it dies, the relay enqueues them."""
+    return _recorded(events, [event.key for event in events], _cause(None, None), depth)
+
+
 def announce(event: Event) -> None:
     """Publish it now, or with the others of the `batch()` that is open on this thread."""
     if (waiting := _batch.get()) is None:
@@ -80,18 +87,24 @@ def batch() -> Iterator[None]:
     publish_all(announced)
 
 
-def put_on_queue(records: Iterable[EventRecord], *, at_front: bool = False) -> int:
-    """Enqueue recorded events; returns how many. With Redis away they stay `pending` and it says 0."""
-    jobs = {record.id: _job(record, at_front=at_front) for record in records}
+def put_on_queue(
+    records: Iterable[EventRecord], *, at_front: bool = False, unmarked: Container[str] = ()
+) -> int:
+    """Enqueue recorded events; returns how many. With Redis away they stay `pending` and it says 0.
+
+    So do those of types that are to stay `unmarked`, which saves a store command.
+    """
+    queued = list(records)
+    jobs = [_job(record, at_front=at_front) for record in queued]
     if not jobs:
         return 0
     try:
-        queues.enqueue.enqueue_many(list(jobs.values()))
+        queues.enqueue.enqueue_many(jobs)
     except queues.enqueue.RedisError as error:
         log.warning("⏸️  Redis is away: events stay pending", events=len(jobs), error=str(error))
         return 0
     with suppress(StoreError):  # accepted and enqueued all the same; the relay sees that its job is there
-        EventRecord.mark_queued(jobs)
+        EventRecord.mark_queued(record.id for record in queued if record.type not in unmarked)
     return len(jobs)
 
 
@@ -103,19 +116,25 @@ def _cause(correlation_id: str | None, causation_id: str | None) -> cause.Cause:
 def _accept(
     events: Sequence[Event], keys: Sequence[str | None], because: cause.Cause, depth: int | None
 ) -> list[str]:
+    records = _recorded(events, keys, because, depth)
+    put_on_queue((record for record in records if record.status == "pending"), unmarked=UNMARKED)
+    return [str(record.id) for record in records]
+
+
+def _recorded(
+    events: Sequence[Event], keys: Sequence[str | None], because: cause.Cause, depth: int | None
+) -> list[EventRecord]:
     if not events:
         return []
     if depth is None:
         depth = EventRecord.depth_of(object_id(because.event_id))
     places = positions.next_ones(len(events))
-    records = EventRecord.accept(
+    return EventRecord.accept(
         [
             _record(event, key, because, depth, place)
             for event, key, place in zip(events, keys, places, strict=True)
         ]
     )
-    put_on_queue(record for record in records if record.status == "pending")
-    return [str(record.id) for record in records]
 
 
 def _record(event: Event, key: str | None, because: cause.Cause, depth: int, position: int) -> EventRecord:

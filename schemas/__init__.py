@@ -15,6 +15,7 @@ from schemas import (
     sequence,
     task,
     visitor,
+    visits,
     workflow,
 )
 
@@ -33,5 +34,6 @@ __all__ = [
     "sequence",
     "task",
     "visitor",
+    "visits",
     "workflow",
 ]

@@ -7,11 +7,10 @@ from schemas.event import Event, Id, Moment, register
 
 @register
 class PageViewed(Event):
-    """A visitor looked at a tracked page."""
+    """A visitor looked at a tracked page. In any order: what it brings about goes by its own time."""
 
     type = "page.viewed"
     unique_by = ("visit_id",)
-    about = ("contact_id",)
 
     visit_id: Id  # the stored visitor event
     visitor_id: str

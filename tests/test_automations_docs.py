@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from flask.testing import FlaskClient
 import config
 from models.sequence import Sequence
 from models.trigger_run import TriggerRun
-from services import conditions, merge_fields
+from services import conditions, merge_fields, webhook
 from services.automation import actions, fields
 from services.automation.definition import Definition
 from tests.web.automations.conftest import Api, new_workspace
@@ -90,6 +91,19 @@ def test_the_refusal_that_the_document_shows_is_the_one_that_is_told(api: Api) -
     bad = [{"field": "contact.leadScor", "operator": "greater_than", "value": 1}]
 
     assert f"\n{api.refusal(conditions=bad)}\n" in TEXT
+
+
+def test_the_documents_check_of_a_signature_knows_ours_from_others() -> None:
+    (code,) = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
+    names: dict[str, Any] = {}
+    exec(code, names)  # noqa: S102 - it is our own document
+    now, body = int(time.time()), b'{"a": 1}'
+    genuine = webhook.signature("secret", body, now)
+
+    assert names["is_genuine"]("secret", genuine, body)
+    assert not names["is_genuine"]("another", genuine, body)
+    assert not names["is_genuine"]("secret", genuine, body + b" ")
+    assert not names["is_genuine"]("secret", webhook.signature("secret", body, now - 600), body)
 
 
 def test_every_state_of_a_run_is_explained() -> None:

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+import structlog
 from bson import ObjectId
 
 import config
@@ -208,9 +209,11 @@ def test_an_event_that_another_one_caused_is_as_deep_as_that(workspace: Workspac
     EventRecord.objects.update(set__depth=3)
     contact = Contact.objects.get()
     event = ContactCreated(workspace_id=str(workspace.id), contact_id=str(contact.id), source="api")
-    caused = events.publish(event, causation_id=event_id, key="another")
+    caused = [events.publish(event, causation_id=event_id, key="by name")]
+    with structlog.contextvars.bound_contextvars(event_id=event_id):
+        caused.append(events.publish(event, key="by its reaction, on this thread"))
 
-    assert EventRecord.objects.get(id=caused).depth == 3
+    assert [EventRecord.objects.get(id=one).depth for one in caused] == [3, 3]
 
 
 @pytest.mark.parametrize(("own", "limit", "runs"), [(2, 600, 2), (None, 3, 3), (9, 3, 3)])

@@ -23,6 +23,7 @@ from models.erasure import Erasure
 from models.event import EventRecord
 from models.form import Form, FormField
 from models.form_submission import FormSubmission
+from models.intent_source import IntentSource
 from models.notification import Notification
 from models.send_attempt import SendAttempt
 from models.task import Task
@@ -74,6 +75,7 @@ def _documents(grace: Contact) -> None:
     Task.create_once(**mine, assigned_to=None, title="Call Hopper", key="task")
     Notification.notify(**mine, user_id=None, kind="automation", message=f"{EMAIL} came by", key="notice")
     SendAttempt.begin("welcome", **mine, account_id=ObjectId(), message_id="m", reason=f"no {EMAIL} here")
+    IntentSource.note({ObjectId(): grace.id})
     sequence = {"sequence_id": ObjectId(), "version": 1, "key": "enrolment"}
     Enrolment.enrol_once(**mine, **sequence)
     step = RunStep(action={"type": "notify", "message": "Dear Grace"}, note=f"told {EMAIL}")

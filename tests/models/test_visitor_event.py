@@ -63,7 +63,7 @@ def test_an_event_keeps_its_first_contact() -> None:
     for contact_id in (first, second):
         VisitorEvent.set_contacts([event(id=event_id, contact_id=contact_id)])
     assert VisitorEvent.link_visitor(WORKSPACE, "v", second) == 0
-    assert VisitorEvent.contact_of(event_id) == first
+    assert VisitorEvent.contacts_of([event_id]) == {event_id: first}
 
 
 @pytest.mark.parametrize(

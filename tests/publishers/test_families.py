@@ -14,7 +14,7 @@ from models.contact import Contact
 from models.deal import Deal
 from models.email_account import EmailAccount
 from models.email_message import EmailMessage
-from models.event import EventRecord
+from models.event import PENDING, QUEUED, EventRecord
 from models.form_submission import FormSubmission
 from models.send_attempt import SendAttempt
 from models.task import Task
@@ -38,6 +38,7 @@ from publishers import (
 from queues.connection import redis
 from sandbox.process import Server
 from schemas.event import catalogue, decode
+from schemas.visits import Visit
 
 pytestmark = pytest.mark.usefixtures("stores")
 
@@ -50,6 +51,14 @@ task = Task(id=ID, workspace_id=WORKSPACE, contact_id=OTHER, title="Call", key="
 activity = Activity(id=ID, workspace_id=WORKSPACE, contact_id=OTHER, kind="call", happened_at=AT)
 submission = FormSubmission(id=ID, workspace_id=WORKSPACE, form_id=OTHER)
 visit = VisitorEvent(id=ID, workspace_id=WORKSPACE, visitor_id="v", url="https://acme.test/", happened_at=AT)
+tracked = Visit(
+    visitor_id=str(ID),
+    session_id="s",
+    event_type="page_view",
+    event_name="Page viewed",
+    url="https://acme.test/",
+    happened_at=AT,
+)
 message = EmailMessage(
     id=ID,
     workspace_id=WORKSPACE,
@@ -87,7 +96,8 @@ CALLS: dict[str, Callable[[], None]] = {
     "activity.logged": lambda: activities.logged(activity),
     "demo.requested": lambda: activities.demo_requested(activity),
     "form.submitted": lambda: forms.submitted(submission),
-    "page.viewed": lambda: pages.viewed(visit),
+    "page.viewed": lambda: events.announce(pages.view(visit)),
+    "visits.tracked": lambda: pages.tracked(WORKSPACE, [tracked]),
     "visitor.identified": lambda: pages.identified(WORKSPACE, "v", ID),
     "email.received": lambda: emails.received(message, account),
     "email.replied": lambda: emails.replied(message, account, in_reply_to=OTHER),
@@ -121,7 +131,11 @@ def test_a_publisher_tells_one_event_about_its_record(name: str) -> None:
 
     record = EventRecord.objects.get()
     fact = decode(record.type, record.version, record.payload)
-    assert (record.type, record.workspace_id, record.status) == (name, WORKSPACE, "queued")
+    assert (record.type, record.workspace_id, record.status) == (
+        name,
+        WORKSPACE,
+        PENDING if name in events.UNMARKED else QUEUED,
+    )
     assert isinstance(fact, catalogue()[name])
     assert record.subject == fact.subject
     assert str(ID) in str(record.payload)

@@ -59,7 +59,7 @@ def test_a_revoked_token_opens_nothing(api: Api) -> None:
     assert not api.token.revoke()
 
 
-def test_a_tokens_use_is_noted_at_most_once_an_hour(api: Api, count_store_commands: object) -> None:
+def test_a_tokens_use_is_noted_at_most_once_an_hour(api: Api) -> None:
     api.get()
     first = ApiToken.objects.get().used_at
     api.get()

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
+from mongoengine import QuerySet
+from redis.connection import AbstractConnection
 from werkzeug.test import TestResponse
 
+from consumers import dispatch
 from models import store
+from models.event import EventRecord
 from models.form import Form, FormField
 from models.workspace import Member, Workspace
 
@@ -52,8 +57,12 @@ class Api:
     def events(self, number: int, **fields: Any) -> list[dict[str, Any]]:
         return [self.event(url=f"https://www.acme.test/{place}", **fields) for place in range(number)]
 
-    def track(self, *events: dict[str, Any], **options: Any) -> TestResponse:
-        return self.client.post(TRACK, json={"events": list(events)}, **options)
+    def track(self, *events: dict[str, Any], settle: bool = True, **options: Any) -> TestResponse:
+        """Send a batch; with `settle` it is stored when this returns, as the next worker would do it."""
+        answer = self.client.post(TRACK, json={"events": list(events)}, **options)
+        if settle:
+            settle_visits()
+        return answer
 
     def identify(self, email: str = "grace@navy.test", **properties: Any) -> TestResponse:
         body = {"workspaceId": str(self.workspace.id), "visitorId": "visitor-1", "email": email}
@@ -81,6 +90,32 @@ class Api:
         self, fields: dict[str, Any], headers: dict[str, str] | None = None, **more: Any
     ) -> TestResponse:
         return self.client.post(self.submit_path, json={"fields": fields, **more}, headers=headers)
+
+
+def settle_visits() -> None:
+    """Run the jobs of the batches that were accepted."""
+    for record in EventRecord.objects(type="visits.tracked", status__ne="done"):
+        dispatch.handle(str(record.id), record.envelope())
+
+
+def published() -> QuerySet:
+    """The ledger without the batches themselves."""
+    return EventRecord.objects(type__ne="visits.tracked")
+
+
+@contextmanager
+def count_round_trips() -> Iterator[list[str]]:
+    """Collects what this process sends to Redis: an entry for each time that it waits for an answer."""
+    trips: list[str] = []
+    send = AbstractConnection.send_packed_command
+
+    def counting(connection: Any, command: Any, *args: Any, **kwargs: Any) -> Any:
+        trips.append(str(command)[:80])
+        return send(connection, command, *args, **kwargs)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(AbstractConnection, "send_packed_command", counting)
+        yield trips
 
 
 @pytest.fixture

@@ -1,0 +1,41 @@
+"""What follows a batch of visits: they are stored, and the page views among them handled at once."""
+
+from __future__ import annotations
+
+from bson import ObjectId
+
+from consumers import bulk
+from consumers.registry import Delivery, reacts_to
+from models.event import EventRecord
+from models.visitor import Visitor, visitor_key
+from models.visitor_event import PAGE_VIEW, VisitorEvent
+from publishers import pages
+from schemas.visits import Visit, VisitsTracked
+
+
+@reacts_to(VisitsTracked)
+def store_visits(event: VisitsTracked, delivery: Delivery) -> None:
+    """Store them, those of identified visitors with their contact. Safe to run twice: their ids are hashes.
+
+    The visitors are looked up after the insert, and who identifies one works the other way round: whichever
+    of the two comes second, the visits get their contact.
+    """
+    workspace_id = ObjectId(event.workspace_id)
+    visits = [_document(workspace_id, visit, delivery) for visit in event.visits]
+    VisitorEvent.store(visits)
+    contacts = Visitor.contacts_of({_key(visit) for visit in visits})
+    for visit in visits:
+        visit.contact_id = contacts.get(_key(visit))
+    VisitorEvent.set_contacts(visits)
+    views = {visit.id: visit for visit in visits if visit.event_type == PAGE_VIEW}
+    bulk.publish([pages.view(visit) for visit in views.values()])
+    EventRecord.empty(ObjectId(delivery.event_id), "visits")  # or all would be stored twice
+
+
+def _document(workspace_id: ObjectId, visit: Visit, delivery: Delivery) -> VisitorEvent:
+    fields = visit.model_dump(exclude_none=True)
+    return VisitorEvent(**fields, workspace_id=workspace_id, received_at=delivery.accepted_at)
+
+
+def _key(visit: VisitorEvent) -> str:
+    return visitor_key(visit.workspace_id, visit.visitor_id)
