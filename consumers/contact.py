@@ -71,7 +71,7 @@ def _occasion(delivery: Delivery) -> str:
 
 @reacts_to(ContactCreated)
 def send_welcome_email(event: ContactCreated, delivery: Delivery) -> None:
-    """Enqueue the welcome e-mail if the workspace has one; never for imports. Safe: one job per contact."""
+    """If the workspace has one; never to imported contacts. Safe to run twice: one job per contact."""
     if event.source == "import":
         return
     if not Workspace.objects(id=ObjectId(event.workspace_id), welcome_email__ne=None).only("id").first():

@@ -42,12 +42,13 @@ class Activity(Document):
         "strict": False,
         "indexes": [
             {"fields": ["source"], "unique": True},
+            ["contact_id", "-happened_at", "-_id"],
             *(
                 {
-                    "fields": [about, "-happened_at", "-id"],
+                    "fields": [about, "-happened_at", "-_id"],
                     "partialFilterExpression": {about: {"$exists": True}},
                 }
-                for about in ("contact_id", "company_id", "deal_id")
+                for about in ("company_id", "deal_id")
             ),
         ],
     }

@@ -45,7 +45,7 @@ def reaction_table() -> str:
 
 
 def _verbs(kind: str) -> str:
-    names = [name for name in reactions(kind) if name != "check_automations"]
+    names = sorted(name for name in reactions(kind) if name != "check_automations")
     return ", ".join(name.replace("_", " ") for name in names)
 
 

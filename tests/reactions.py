@@ -36,5 +36,5 @@ def timeline(contact: Contact) -> list[str]:
 
 
 def notices(user_id: ObjectId | None) -> list[str]:
-    """What a member was told, or with None the admins."""
-    return [notice.message for notice in Notification.objects(user_id=user_id)]
+    """What a member was told, or with None the admins; the oldest first."""
+    return [notice.message for notice in Notification.objects(user_id=user_id).order_by("created_at")]
