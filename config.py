@@ -58,6 +58,9 @@ class Settings(BaseSettings):
     mongodb_uri: SecretStr = Field(
         SecretStr("mongodb://127.0.0.1:27017/clianta"), description="MongoDB >= 5, with the database's name"
     )
+    queue_profile: Literal["standard", "frugal"] = Field(
+        "standard", description="frugal: the fewest commands, for a Redis that bills each (docs/frugal.md)"
+    )
     queue_concurrency: int = Field(3, ge=1, le=100, description="Jobs that one worker runs at once")
     queue_max_jobs_per_second: float = Field(
         5, ge=0, description="Jobs started per second and queue, all workers together; 0 = no limit"
@@ -67,7 +70,9 @@ class Settings(BaseSettings):
     failed_jobs_keep_days: int = Field(7, ge=1, description="Days a dead letter is kept")
     failed_jobs_keep: int = Field(5_000, ge=1, description="Dead letters kept per queue at most")
     shutdown_grace: int = Field(25, ge=1, description="Seconds that running jobs get to end after SIGTERM")
-    stuck_after: int = Field(30, ge=1, description="Seconds a job gets to end after its time limit")
+    stuck_after: int = Field(
+        30, ge=1, description="Seconds a job gets to end after its time limit, or may hang its process"
+    )
     worker_processes: int = Field(1, ge=1, le=64, description="Worker processes that one worker.py runs")
     worker_max_jobs: int = Field(
         0, ge=0, description="Jobs after which a worker process is renewed; 0 = never"
@@ -206,6 +211,10 @@ class Settings(BaseSettings):
             f":{quote(self.redis_password.get_secret_value(), safe='')}@" if self.redis_password else ""
         )
         return f"redis://{password}{self.redis_host}:{self.redis_port}/{self.redis_db}"
+
+    @property
+    def is_frugal(self) -> bool:
+        return self.queue_profile == "frugal"
 
     @property
     def sentry_project(self) -> str | None:

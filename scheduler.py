@@ -15,8 +15,8 @@ from jobs.run_ledger import RunLedger
 from jobs.watchdog import Watchdog
 from models import store
 from publishers import relay
+from queues import profiles
 from queues.connection import RedisError, connect
-from queues.cron import Scheduler
 from services import logs, sentry
 
 log = structlog.get_logger()
@@ -35,7 +35,7 @@ def main() -> None:
     log.info("⏰ scheduler started", jobs_enabled=settings.jobs_enabled)
     housekeeping = threading.Thread(target=_keep_house, args=(ledger, stop), name="housekeeping")
     housekeeping.start()
-    Scheduler(ledger, connect(settings.redis_location)).run(stop)
+    profiles.scheduler()(ledger, connect(settings.redis_location)).run(stop)
     housekeeping.join()
     log.info("👋 scheduler stopped")
     sentry.flush()

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
+import threading
 import time
 
 import structlog
@@ -17,7 +19,7 @@ import config
 from consumers import dispatch
 from jobs import automation_step
 from models import store
-from queues import register
+from queues import hangs, profiles, register
 from queues.connection import RedisError, connect
 from queues.exchange import RECONNECT
 from queues.supervisor import Supervisor
@@ -29,19 +31,29 @@ log = structlog.get_logger()
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--one", action="store_true", help="be one process, whatever WORKER_PROCESSES says")
+    parser.add_argument("--one", action="store_true", help="be a child of the process that runs several")
     settings = config.settings()
     logs.configure(settings.log_format, settings.log_level)
     is_alone = settings.worker_processes == 1 and not (settings.worker_max_jobs or settings.worker_max_mb)
-    if parser.parse_args().one or is_alone:
+    is_child = parser.parse_args().one
+    if is_child:
+        threading.Thread(target=_end_with_parent, daemon=True).start()
+    if is_child or is_alone:
         run_one(settings)
     else:
         Supervisor([sys.executable, __file__, "--one"], settings.worker_processes).run()
 
 
+def _end_with_parent() -> None:
+    """As on SIGTERM when the supervisor was killed: then our standard input ends."""
+    os.read(sys.stdin.fileno(), 1)
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
 def run_one(settings: config.Settings) -> None:
     """Be one worker process until SIGTERM."""
     sentry.init(settings.sentry_project, settings.sentry_environment)
+    hangs.guard(settings.stuck_after)
     store.connect(settings.mongodb_uri.get_secret_value())
     dispatch.load_reactions()  # now, so that no first job pays for the imports
     all_jobs_ended = _start(settings).work()
@@ -56,7 +68,9 @@ def _start(settings: config.Settings) -> Worker:
     while True:
         try:
             register.register_queues(connection)
-            worker = Worker(connection, concurrency=settings.queue_concurrency, grace=settings.shutdown_grace)
+            worker = profiles.worker()(
+                connection, concurrency=settings.queue_concurrency, grace=settings.shutdown_grace
+            )
         except RedisError as error:
             log.error("❌ Redis is away; trying again", error=str(error), seconds=RECONNECT)
             time.sleep(RECONNECT)

@@ -12,9 +12,8 @@ import config
 from bench.billing import Bill, Meter
 from bench.schedule import MemoryLedger
 from bench.skipping import SkippingClock, next_midnight
-from queues import register
+from queues import profiles, register
 from queues.connection import connect
-from queues.cron import Scheduler
 from queues.cron_entry import CronEntry
 from queues.worker import Worker
 
@@ -59,7 +58,7 @@ class Simulation:
     def _work(self, name: str) -> None:
         settings, connection = config.settings(), connect(self._url)
         register.register_queues(connection)
-        worker = Worker(connection, name=name, concurrency=settings.queue_concurrency, grace=1)
+        worker = profiles.worker()(connection, name=name, concurrency=settings.queue_concurrency, grace=1)
         self._workers.append(worker)
         worker.work()
 
@@ -67,4 +66,4 @@ class Simulation:
         return all(worker._slots.are_all_free for worker in self._workers)
 
     def _schedule(self) -> None:
-        Scheduler(self.ledger, connect(self._url)).run(self.clock.event())
+        profiles.scheduler()(self.ledger, connect(self._url)).run(self.clock.event())

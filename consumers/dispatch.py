@@ -28,6 +28,8 @@ from publishers import events, turns
 from queues.job import Job, is_last_try
 from schemas.event import Event, catalogue, decode
 
+MOST_FOLLOWING = 20  # events that waited, and are handled by the job of the one before: it has a time limit
+
 log = structlog.get_logger()
 
 
@@ -62,8 +64,9 @@ def handle(event_id: str, event: dict[str, Any]) -> None:
 
 def mark_abandoned(job: Job, kind: type[BaseException], *_: Any) -> None:
     """Exception handler of the worker: the event of a quarantined job failed, like that of a dead letter."""
-    if kind is AbandonedJobError and job.func_name == events.DISPATCHER:
-        turns.fail(ObjectId(job.kwargs["event_id"]), "its worker died twice while it ran")
+    is_ours = kind is AbandonedJobError and job.func_name == events.DISPATCHER
+    if is_ours and (event_id := object_id(job.kwargs.get("event_id"))):
+        turns.fail(event_id, "its worker died twice while it ran")
 
 
 def _react(event_id: str, event: dict[str, Any]) -> None:
@@ -72,11 +75,33 @@ def _react(event_id: str, event: dict[str, Any]) -> None:
     if record is None:
         log.info("⏸️  event waits for its turn, or is done")
         return
-    delivery = Delivery(event_id, record.correlation_id, record.accepted_at)
-    with structlog.contextvars.bound_contextvars(
-        event_type=record.type, causation_id=record.causation_id, **delivery.meta
-    ):
-        _run_all(fact, delivery, record)
+    following = _handle(fact, record)
+    for _ in range(MOST_FOLLOWING):
+        if following is None:
+            return
+        following = _handle_following(following)
+    if following:
+        turns.hand_on(following)
+
+
+def _handle_following(record: EventRecord) -> EventRecord | None:
+    """As `_handle`, for one that waited for the event of this job; if it fails it gets a job of its own."""
+    try:
+        return _handle(_decode(str(record.id), record.envelope()), record)
+    except JobTimeoutException:
+        turns.hand_on(record)
+        raise
+    except Exception:  # noqa: BLE001 - it is raised again, by the job that tries it next
+        turns.hand_on(record)
+    return None
+
+
+def _handle(fact: Event, record: EventRecord) -> EventRecord | None:
+    """Run what is left to do for an event whose turn it is; returns the next if that has waited."""
+    delivery = Delivery(str(record.id), record.correlation_id, record.accepted_at)
+    cause = {"causation_id": record.causation_id} if record.causation_id else {}
+    with structlog.contextvars.bound_contextvars(event_type=record.type, **cause, **delivery.meta):
+        return turns.end(record, _run_all(fact, delivery, record))
 
 
 def _decode(event_id: str, event: dict[str, Any]) -> Event:
@@ -102,8 +127,8 @@ def _take(event_id: str, event: dict[str, Any]) -> EventRecord | None:
     raise BadEvent(f"event {event_id} is not in the ledger: publish it, do not enqueue it")
 
 
-def _run_all(fact: Event, delivery: Delivery, record: EventRecord) -> None:
-    """Each reaction that is not done yet; those that succeed are recorded with one command."""
+def _run_all(fact: Event, delivery: Delivery, record: EventRecord) -> list[str]:
+    """Run each reaction that is not done yet; returns their names, to be recorded with one command."""
     done: list[str] = []
     errors: list[Exception] = []
     try:
@@ -121,7 +146,7 @@ def _run_all(fact: Event, delivery: Delivery, record: EventRecord) -> None:
     if errors:
         record.note(done)
         raise ReactionsFailed(f"{len(errors)} reaction(s) to {fact.type} failed", errors)
-    turns.end(record, done)
+    return done
 
 
 def _run(name: str, run: Reaction, fact: Event, delivery: Delivery) -> Exception | None:

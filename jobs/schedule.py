@@ -6,12 +6,21 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from models.cron_override import CronOverride
+from models.intent import DECAY_HOUR
 from queues.cron_entry import CronEntry
-from queues.names import EMAIL_SYNC
+from queues.names import ANALYTICS, EMAIL_SYNC
 
 SCHEDULE: tuple[CronEntry, ...] = (
     CronEntry(
         "email-sync", "*/5 * * * *", "jobs.email_sync.run", EMAIL_SYNC, "Pull new mail from every mailbox"
+    ),
+    CronEntry(
+        "intent-score-decay",
+        f"0 {DECAY_HOUR} * * *",
+        "jobs.intent_score_decay.run",
+        ANALYTICS,
+        "Let the contacts' intent fade",
+        time_zone="UTC",
     ),
 )
 

@@ -65,10 +65,8 @@ class EventRecord(Document):
                 "partialFilterExpression": {"payload.contactId": {"$exists": True}},
             },
             {"fields": ["workspace_id", "-accepted_at"]},
-            {
-                "fields": ["subject", "status", "position"],
-                "partialFilterExpression": {"subject": {"$exists": True}},
-            },
+            # Not a partial one: the embedded store would scan the collection instead.
+            {"fields": ["subject", "status", "position"], "name": "turns"},
             {"fields": ["expires_at"], "expireAfterSeconds": 0},
         ],
     }
@@ -161,12 +159,19 @@ class EventRecord(Document):
         return bool(EventRecord.objects(id=self.id, status=WAITING).update_one(set__status=QUEUED))
 
     def begin_anew(self) -> bool:
-        """It needs a new job, and then wakes the next; False when its state is another by now."""
+        """Whoever asked handles it from now on, and wakes the next; False when its state is another by now.
+
+        A job that it had before does nothing any more.
+        """
         rows = EventRecord.objects(id=self.id, status=self.status, runs=self.runs)
-        if not rows.update_one(set__status=PENDING, set__is_followed=True, inc__runs=1):
+        if not rows.update_one(set__status=QUEUED, set__queued_at=now(), set__is_followed=True, inc__runs=1):
             return False
-        self.status, self.runs = PENDING, self.runs + 1
+        self.status, self.is_followed, self.runs = QUEUED, True, self.runs + 1
         return True
+
+    def suspend(self) -> None:
+        """It has no job: the relay gives it one."""
+        EventRecord.objects(id=self.id, status=QUEUED, runs=self.runs).update_one(set__status=PENDING)
 
     @classmethod
     def reopen(cls, ids: Iterable[ObjectId]) -> None:
@@ -183,7 +188,8 @@ class EventRecord(Document):
 
     def mark_done(self, reactions: Iterable[str] = ()) -> bool:
         """Every reaction took effect, these last; returns whether another event waits for it."""
-        return self._end(self.id, {"$set": _all_done(reactions), "$unset": {"error": ""}})
+        change = {"$set": _all_done(reactions), "$unset": {"error": ""}}
+        return self._end(self.id, change, bool(self.is_followed))
 
     @classmethod
     def mark_all_done(cls, ids: Sequence[ObjectId], reactions: Iterable[str]) -> None:
@@ -197,13 +203,13 @@ class EventRecord(Document):
 
         Returns whether another event waits for it.
         """
-        return cls._end(event_id, {"$set": {"status": FAILED, "error": error}})
+        return cls._end(event_id, {"$set": {"status": FAILED, "error": error}}, is_followed=False)
 
     @classmethod
-    def _end(cls, event_id: ObjectId, change: dict[str, Any]) -> bool:
-        """One command, and a second only when somebody waits: who came to wait in between is seen."""
+    def _end(cls, event_id: ObjectId, change: dict[str, Any], is_followed: bool) -> bool:
+        """One command, and a second only when somebody has come to wait: nobody who did is overlooked."""
         rows, guard = cls._get_collection(), {"_id": event_id, "status": {"$ne": DONE}}
-        if rows.update_one({**guard, "is_followed": {"$ne": True}}, change).matched_count:
+        if not is_followed and rows.update_one({**guard, "is_followed": {"$ne": True}}, change).matched_count:
             return False
         return bool(rows.update_one(guard, change).matched_count)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 from bson import ObjectId
@@ -32,6 +32,7 @@ Signal = dict[str, Any]  # as an IntentSignal is stored
 
 KINDS = tuple(IntentPoints.model_fields)
 DAY = timedelta(days=1)
+DECAY_HOUR = 2  # UTC, of the cron table
 TICK = timedelta(milliseconds=1)  # the store's precision
 COUNTS_FOR = timedelta(days=365)  # an event that was accepted earlier is not counted any more
 SOURCES = 32  # latest events that a contact remembers; the earlier ones are noted as `IntentSource`
@@ -106,10 +107,17 @@ def decayed(signal: Signal, as_of: datetime, rules: IntentRules) -> Signal | Non
     return {"points": points, "since": signal["since"], "decayed_at": last + days * DAY}
 
 
-def added(signals: Mapping[str, Signal], sources: Iterable[Source], rules: IntentRules) -> dict[str, Signal]:
-    """The signals once these events are counted, each at its time: what had faded by then has faded.
+def last_decay(moment: datetime) -> datetime:
+    """The latest moment up to then at which a day's decay is due."""
+    today = moment.astimezone(UTC).replace(hour=DECAY_HOUR, minute=0, second=0, microsecond=0)
+    return today if today <= moment else today - DAY
 
-    An event from before a signal's first one adds what would be left of it by then.
+
+def added(signals: Mapping[str, Signal], sources: Iterable[Source], rules: IntentRules) -> dict[str, Signal]:
+    """The signals once these events are counted, each at its time: what fades on a day before had faded then.
+
+    So it does not matter when one learns of an event, nor whether a day's decay was missed. An event from
+    before a signal's first one adds what would be left of it by then.
     """
     result = dict(signals)
     for source in sorted(sources, key=lambda each: each.at):
@@ -117,9 +125,9 @@ def added(signals: Mapping[str, Signal], sources: Iterable[Source], rules: Inten
         fresh: Signal | None = {"points": points, "since": source.at}
         known = result.get(source.kind)
         if known and source.at < known["since"]:
-            fresh = decayed({"points": points, "since": source.at}, known["since"], rules)
+            fresh = decayed({"points": points, "since": source.at}, last_decay(known["since"]), rules)
         elif known:
-            known = decayed(known, source.at, rules)
+            known = decayed(known, last_decay(source.at), rules)
         if merged := _merged(known, fresh):
             result[source.kind] = merged
     return result

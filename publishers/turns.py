@@ -1,9 +1,10 @@
 """The events of one record are handled one after the other, in the order in which they were published.
 
 Only the earliest open event of a record has its turn. A job that comes before its event's turn ends at once:
-the event waits, and the one before it is marked as followed. When that one is done, or is a dead letter, the
-next one is put on the queue. So nobody polls, other records go on, and an event costs the same however many
-there are. A dead letter gives way: requeued later, it is handled out of order.
+the event waits, and the one before it is marked as followed. When that one is done its job goes on with the
+next; when it is a dead letter, the next one is put on the queue. So nobody polls, other records go on, and an
+event costs the same however many there are. A dead letter gives way: requeued later, it is handled out of
+order.
 """
 
 from __future__ import annotations
@@ -32,14 +33,15 @@ def take(event_id: ObjectId, subject: str | None, position: int, run: int) -> Ev
             break
     record: EventRecord = EventRecord.objects.get(id=event_id)
     if record.status == DONE and record.subject and record.is_followed:
-        pass_on(record.subject)  # its worker may have died just before it did
+        _make_up(record.subject)
     return None if record.status == DONE or record.runs > run else record
 
 
-def end(record: EventRecord, reactions: Iterable[str]) -> None:
-    """It is done, these reactions last; one that waits for it begins."""
-    if record.mark_done(reactions) and record.subject:
-        pass_on(record.subject)
+def end(record: EventRecord, reactions: Iterable[str]) -> EventRecord | None:
+    """It is done, these reactions last. Returns the next when that has waited: the caller handles it now, or
+    hands it on.
+    """
+    return _next(record.subject) if record.mark_done(reactions) and record.subject else None
 
 
 def fail(event_id: ObjectId, error: str) -> None:
@@ -53,10 +55,30 @@ def pass_on(subject: str) -> bool:
 
     Returns whether it was put on the queue. One that does not wait does the same when it has ended.
     """
+    heir = _next(subject)
+    return heir is not None and hand_on(heir)
+
+
+def hand_on(record: EventRecord) -> bool:
+    """Its own job handles it, before all others that wait; False with Redis away: then the relay does it."""
+    if events.put_on_queue([record], at_front=True):
+        return True
+    record.suspend()
+    return False
+
+
+def _next(subject: str) -> EventRecord | None:
+    """The earliest open event, when it waited: whoever gets it is the only one."""
     while head := EventRecord.head(subject):
         if head.status != WAITING:
             if EventRecord.follow(head.id):
-                return False
+                return None
         elif head.begin_anew():
-            return bool(events.put_on_queue([head], at_front=True))
-    return False
+            return head
+    return None
+
+
+def _make_up(subject: str) -> None:
+    """The worker of an event that is done may have died before the next one began, or while it handled it."""
+    if not pass_on(subject) and (head := EventRecord.head(subject)) and head.status != WAITING:
+        events.put_on_queue([head])  # unless its job is there

@@ -15,10 +15,11 @@ import config
 from queues import new_job
 from queues.connection import redis
 from queues.enqueue import BATCH
-from queues.new_job import NewJob
+from queues.new_job import JobIsRunning, NewJob
 from queues.scripts import Call, run
 
 KEEP_UNFINISHED = 30 * 86_400  # seconds that a batch may take
+RUNNING = -2  # what frugal_batch.lua says of a job that it came too late for
 FAILED = (
     "the batch of this job failed: at least one of its jobs is a dead letter. "
     "Requeue those, and this job is enqueued when they have finished."
@@ -58,7 +59,8 @@ def batch(
     - "continue": is enqueued when each of the others is done or a dead letter.
     The batch goes by the id of `then`. Safe to repeat with the same jobs in the same order: what is there
     stays as it is, and a batch whose caller died half-way is completed. A job that exists already counts as
-    it is. One round trip per 500 jobs. Raises `OtherBatch`, `RedisError`.
+    it is. One round trip per 500 jobs. Raises `OtherBatch`, `RedisError`, and
+    `JobIsRunning` in the frugal profile.
     """
     ids = {job.id for job in jobs} | {then.id}
     if len(ids) <= len(jobs):
@@ -66,11 +68,14 @@ def batch(
     keep = config.settings().failed_jobs_keep_days * 86_400
     head = [on_failure, utcformat(now()), KEEP_UNFINISHED, keep, _encoded(FAILED)]
     head += new_job.arguments(then, status=JobStatus.DEFERRED)
+    script = "frugal_batch" if config.settings().is_frugal else "batch"
     new = 0
     for start in range(0, max(1, len(jobs)), BATCH):
         members = [arg for job in jobs[start : start + BATCH] for arg in new_job.arguments(job)]
-        call = Call("batch", [], [then.id, len(jobs), start, *head, *members])
+        call = Call(script, [], [then.id, len(jobs), start, *head, *members])
         added = int(run(redis(), call)[0])
+        if added == RUNNING:
+            raise JobIsRunning(f"a job of the batch {then.id} runs already: nobody can wait for it now")
         if added < 0:
             raise OtherBatch(f"a batch {then.id} exists with another number of jobs than {len(jobs)}")
         new += added

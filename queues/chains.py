@@ -8,10 +8,11 @@ from typing import Literal
 from rq.job import JobStatus
 from rq.utils import now, utcformat
 
+import config
 from queues import new_job
 from queues.connection import redis
 from queues.enqueue import BATCH
-from queues.new_job import NewJob
+from queues.new_job import JobIsRunning, NewJob
 from queues.scripts import Call, run
 
 
@@ -23,7 +24,8 @@ def chain(*jobs: NewJob, on_failure: Literal["wait", "cancel", "continue"] = "wa
     - "cancel": is cancelled for good, even if the dead letter is requeued;
     - "continue": runs all the same.
     Purging the dead letter cancels what waits for it. A chain is enqueued whole or not at all, by one script
-    call; again changes nothing. A job that exists already takes its place in the chain as it is.
+    call; again changes nothing. A job that exists already takes its place in the chain as it is. Raises
+    `JobIsRunning` in the frugal profile, `RedisError`.
     """
     ids = [job.id for job in jobs]
     if len(set(ids)) < len(ids):
@@ -35,4 +37,8 @@ def chain(*jobs: NewJob, on_failure: Literal["wait", "cancel", "continue"] = "wa
         arguments += new_job.arguments(
             job, status=JobStatus.DEFERRED, after=before, even_if_that_fails=on_failure == "continue"
         )
-    return int(run(redis(), Call("chain", [], [on_failure, utcformat(now()), *arguments]))[0])
+    script = "frugal_chain" if config.settings().is_frugal else "chain"
+    new = int(run(redis(), Call(script, [], [on_failure, utcformat(now()), *arguments]))[0])
+    if new < 0:
+        raise JobIsRunning(f"one of the jobs {', '.join(ids)} runs already: no other can wait for it now")
+    return new

@@ -25,7 +25,7 @@ log = structlog.get_logger()
 
 LOCK = 60  # seconds without a heartbeat after which a running job counts as stalled
 STALLED = "stalled: its worker died twice while it ran. It is not tried again until you requeue it."
-_STALLED_RESULT = b64encode(zlib.compress(STALLED.encode())).decode()  # as RQ stores a result's text
+STALLED_RESULT = b64encode(zlib.compress(STALLED.encode())).decode()  # as RQ stores a result's text
 
 Rest = Literal["", "rest", "suspect"]  # what claim.lua is told of a worker's state
 
@@ -53,6 +53,7 @@ class Claimed:
     is_shown: bool = False  # whether a heartbeat has written the record of its execution
     is_over: bool = False  # whether its end is on the way: from then on nothing is shown
     is_suspect: bool = False  # whether its worker died with it before: nothing runs beside it
+    is_kept: bool = True  # whether its success is put on record; the frugal profile drops what is plain
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +94,7 @@ def call(
             worker_name,
             LOCK,
             _queues(),
-            _STALLED_RESULT if is_look else "",
+            STALLED_RESULT if is_look else "",
             rest,
             *executions,
         ),

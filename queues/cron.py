@@ -25,7 +25,7 @@ from queues.cron_entry import CronEntry, Overlap
 from queues.cron_plan import plan
 from queues.cron_store import CronStore
 from queues.cron_table import CronTable, Marks
-from queues.doorbell import Doorbell
+from queues.doorbell import LONGEST, Doorbell
 from queues.job import Job
 
 log = structlog.get_logger()
@@ -38,6 +38,8 @@ EARLY = 0.25  # seconds before a tick that the wait on the bell ends: Redis ends
 class Scheduler(CronTable):
     """Holds a cron table and enqueues its ticks. Any number may run at once."""
 
+    longest_wait = LONGEST
+
     def __init__(
         self, store: CronStore, connection: Redis, *, name: str | None = None, heartbeat: float = HEARTBEAT
     ):
@@ -47,7 +49,7 @@ class Scheduler(CronTable):
         self._heartbeat = heartbeat
         self._heartbeat_due = 0.0  # by the monotonic clock
         self._registered: dict[str, dict[str, str]] | None = None  # the lines that Redis was told
-        self._bell = Doorbell(connection, keys.CRON_BELL)
+        self._bell = Doorbell(connection, keys.CRON_BELL, self.longest_wait)
 
     # The loop.
 
@@ -83,10 +85,14 @@ class Scheduler(CronTable):
                 stop.wait(left)
             elif self._bell.wait(min(left - EARLY, self._heartbeat)):
                 self.connection.delete(keys.CRON_BELL)  # however often it rang
+                self.forget()
                 return
             self._show_life_when_due()
             if _lines(self._store.table()) != self._registered:
                 return
+
+    def forget(self) -> None:
+        """Where the entries stand is to be read anew; this scheduler does at each wake-up."""
 
     def wake(self, moment: datetime) -> datetime | None:
         """Enqueue what is due; returns when the next entry is due, None without an entry."""
@@ -110,6 +116,7 @@ class Scheduler(CronTable):
 
     def register(self, moment: datetime) -> None:
         super().register(moment)
+        self.forget()
         self._registered, self._heartbeat_due = _lines(self.table.values()), 0.0
 
     def last_ticks(self, names: Iterable[str]) -> Mapping[str, datetime]:

@@ -23,9 +23,10 @@ LONGEST = 30.0  # seconds of one wait; a dead connection is noticed 5 s after it
 class Doorbell:
     """One worker's wait. `wait` is called by one thread only; `ring` and `interrupt` by any."""
 
-    def __init__(self, connection: Redis, bell: str = keys.DOORBELL):
+    def __init__(self, connection: Redis, bell: str = keys.DOORBELL, longest: float = LONGEST):
         self._connection = connection
         self._bell = bell
+        self._longest = longest
         self._blocking: Redis | None = None
         self._client_id = 0
         self._is_waiting = False
@@ -38,7 +39,7 @@ class Doorbell:
         """Return when the bell rings, or (False) the time is over."""
         self._is_waiting = True  # before the look at _is_interrupted: so interrupt() cannot miss a wait
         try:
-            return not self._is_interrupted and self._block(min(max(seconds, SHORTEST), LONGEST))
+            return not self._is_interrupted and self._block(min(max(seconds, SHORTEST), self._longest))
         finally:
             self._is_waiting = False
 
@@ -55,10 +56,13 @@ class Doorbell:
 
     def _block(self, seconds: float) -> bool:
         if self._blocking is None:
-            self._blocking = for_blocking(self._connection, LONGEST)
+            self._blocking = for_blocking(self._connection, self._longest)
             self._client_id = int(self._blocking.client_id())
         try:
-            return bool(self._blocking.blpop([self._bell], timeout=seconds))
+            return self._pop(self._blocking, seconds)
         except RedisError:
             self._blocking = None  # the next connection has another id
             raise
+
+    def _pop(self, client: Redis, seconds: float) -> bool:
+        return bool(client.blpop([self._bell], timeout=seconds))

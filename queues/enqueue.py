@@ -15,6 +15,7 @@ from redis import RedisError
 from rq.job import JobStatus
 from rq.utils import now, utcformat
 
+import config
 from queues import channel, new_job
 from queues.connection import redis
 from queues.job import Job
@@ -109,5 +110,6 @@ def _guard(guard: CronGuard | None) -> list[str]:
 
 
 def _send(arguments: Sequence[Any]) -> list[int]:
-    results: list[int] = channel.of(redis()).run_again(Call("enqueue", (), arguments))[0]
+    script = "frugal_enqueue" if config.settings().is_frugal else "enqueue"
+    results: list[int] = channel.of(redis()).run_again(Call(script, (), arguments))[0]
     return results

@@ -11,6 +11,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from typing import Any, Protocol
 
 import structlog
 from redis import Redis, RedisError
@@ -27,6 +28,21 @@ log = structlog.get_logger()
 RECONNECT = 1.0  # seconds between two tries to reach an absent Redis
 BUSY_LOOK = 0.05  # seconds between two looks for what is due, of a worker that has its hands full
 MOMENT = 0.05  # seconds that an end may wait to be sent, and a job claimed ahead for its start
+
+
+class Wire(Protocol):
+    """What a worker uses of an exchange; that of the frugal profile is queues/frugal/exchange.py."""
+
+    pace: Pace
+    is_closed: threading.Event  # set: no job is taken any more
+    is_draining: bool  # a suspect waits until nothing runs here
+    has_news: Callable[[Claim], None]  # told of what came along with an end
+
+    def claim(self) -> Claim: ...
+    def hand_back(self, claimed: list[Claimed]) -> None: ...
+    def ask(self, call: Call) -> Any: ...
+    def end(self, call: Call) -> None: ...
+    def next(self, done: Claimed) -> Claimed | None: ...
 
 
 class Exchange:

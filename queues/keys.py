@@ -11,7 +11,19 @@ LANES = "clianta:lanes"  # hash: queue name -> jobs that wait in its lanes (see 
 PAUSED = "clianta:paused"  # hash: queue name -> who paused it, when and why
 LAST_TRIM = "clianta:trimmed"  # string: lapses when the next trim is due
 ALL_QUEUES: str = Queue.redis_queues_keys  # RQ's set of all queue keys
+FRUGAL_WORKERS = "clianta:frugal-workers"  # hash: name -> slots of each worker of the frugal profile
+TAKEN = "clianta:taken:"  # list <worker>:<slot> of the frugal profile: its running job (lua/release.lua)
 SUSPENDED: str = WORKERS_SUSPENDED
+
+
+def bell_key(name: str) -> str:
+    """In the frugal profile, the queue's own bell: a list of one element per waiting job."""
+    return f"clianta:bell:{name}"
+
+
+def own_bell_key(worker_name: str) -> str:
+    """In the frugal profile, the bell that one worker alone listens to."""
+    return f"clianta:bell-of:{worker_name}"
 
 
 def queue_key(name: str) -> str:

@@ -42,6 +42,12 @@ class NewJob:
         return str(self.meta.get("workspace_id", ""))
 
 
+class JobIsRunning(RuntimeError):
+    """In the frugal profile, nobody can begin to wait for a job that runs; try again when it is over."""
+
+    retry_after = 5.0
+
+
 class InvalidWebhook(ValueError):
     """A job's webhook can never be delivered."""
 

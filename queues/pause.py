@@ -25,7 +25,9 @@ class Pause:
 def pause(queue: str, *, by: str, reason: str) -> bool:
     """Pause it; False when it was paused already, which is left as it is. Raises `UnknownQueue`."""
     entry = Pause(by, datetime.now(UTC).isoformat(timespec="seconds"), reason)
-    return bool(redis().hsetnx(keys.PAUSED, options(queue).name, json.dumps(asdict(entry))))
+    is_new = bool(redis().hsetnx(keys.PAUSED, options(queue).name, json.dumps(asdict(entry))))
+    _tell_frugal_workers()
+    return is_new
 
 
 def resume(queue: str) -> bool:
@@ -34,7 +36,14 @@ def resume(queue: str) -> bool:
         pipeline.hdel(keys.PAUSED, options(queue).name)
         pipeline.rpush(keys.DOORBELL, "1")
         was_paused, _ = pipeline.execute()
+    _tell_frugal_workers()
     return bool(was_paused)
+
+
+def _tell_frugal_workers() -> None:
+    """They read what is paused when they are told to; the others at each claim."""
+    for name in redis().hkeys(keys.FRUGAL_WORKERS):
+        redis().rpush(keys.own_bell_key(as_text(name)), "1")
 
 
 def paused() -> dict[str, Pause]:

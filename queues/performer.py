@@ -27,7 +27,7 @@ from rq.worker.base import BaseWorker
 from queues import claim, finish, heartbeat, tally, timeouts
 from queues.claim import Claimed
 from queues.doorbell import Doorbell
-from queues.exchange import Exchange
+from queues.exchange import Exchange, Wire
 from queues.job import Job
 from queues.names import BY_PRIORITY
 from queues.scripts import Call
@@ -44,6 +44,7 @@ class Performer(BaseWorker):
     job_class = Job
     death_penalty_class = timeouts.ThreadDeathPenalty
     log_result_lifespan = False
+    ttl = WORKER_TTL
 
     def __init__(self, connection: Redis, *, concurrency: int, name: str | None = None):
         super().__init__(
@@ -51,18 +52,21 @@ class Performer(BaseWorker):
             name=name,
             connection=connection,
             serializer=JSONSerializer,
-            worker_ttl=WORKER_TTL,
+            worker_ttl=self.ttl,
             log_job_description=False,
         )
         self.limits = (0, 0)  # jobs, and megabytes, after which this process ends; 0 = never
         self._by_name = {queue.name: queue for queue in self.queues}
         self._slots = Slots(concurrency)
-        self._doorbell = Doorbell(connection)
-        self._exchange = Exchange(connection, self.name, self._slots)
+        self._doorbell, self._exchange = self._lines()
         self._tally = tally.Tally()
         self._mine = threading.local()  # .claimed: the thread's job
         self._stopped: set[str] = set()  # ids of jobs that somebody asked to stop
         self._failing = threading.Lock()
+
+    def _lines(self) -> tuple[Doorbell, Wire]:
+        """To what the worker listens, and over what it speaks with Redis about jobs."""
+        return Doorbell(self.connection), Exchange(self.connection, self.name, self._slots)
 
     def _stop(self) -> None:
         """Take no new job. The waits are ended from a thread: a signal handler must not wait for locks."""
@@ -124,11 +128,13 @@ class Performer(BaseWorker):
 
     def _finalize_failure(self, job: RqJob, queue: Queue, execution: Execution, exc_info: Any) -> None:
         """As RQ does, if the job is still ours: renewing its lock tells, and keeps it so meanwhile."""
-        still_ours = self._exchange.ask(heartbeat.call(self.name, [self._mine.claimed]))
-        if not still_ours[0]:
+        if not self._is_still_ours(self._mine.claimed):
             log.warning("⚠️  failed job was taken by another worker meanwhile", job_id=job.id)
             return
         super()._finalize_failure(job, queue, execution, exc_info)
+
+    def _is_still_ours(self, claimed: Claimed) -> bool:
+        return bool(self._exchange.ask(heartbeat.call(self.name, [claimed]))[0])
 
     def handle_execution_ended(self, job: RqJob, queue: Queue, heartbeat_ttl: int) -> None:
         """As RQ does, without another sign of life: the lock was renewed just now, or the run is over."""

@@ -17,9 +17,9 @@ EVERY = 300  # seconds between two trims, by one worker of the fleet
 CHUNK = 500  # jobs deleted by one command
 
 
-def trim_when_due(connection: Redis) -> int:
-    """Trim if no worker has within EVERY seconds; returns how many jobs were dropped."""
-    if not connection.set(keys.LAST_TRIM, "1", nx=True, ex=EVERY):
+def trim_when_due(connection: Redis, every: int = EVERY) -> int:
+    """Trim if no worker has within that many seconds; returns how many jobs were dropped."""
+    if not connection.set(keys.LAST_TRIM, "1", nx=True, ex=every):
         return 0
     heartbeats.forget_dead_workers(connection)
     return trim(connection)

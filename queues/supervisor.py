@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import threading
@@ -26,6 +27,7 @@ class Supervisor:
         self._started = [0.0] * number
         self._pauses = [0.0] * number
         self._stop = threading.Event()
+        self._lifeline, _ = os.pipe()  # the children's standard input: it ends when we do, even by kill -9
 
     def run(self) -> None:
         """Until stopped; then every child gets SIGTERM and is waited for."""
@@ -49,7 +51,7 @@ class Supervisor:
             )
             self._children[place] = None
         if time.monotonic() - self._started[place] >= self._pauses[place]:
-            self._children[place] = subprocess.Popen(self._command)  # noqa: S603 - our own program
+            self._children[place] = subprocess.Popen(self._command, stdin=self._lifeline)  # noqa: S603 - our own program
             self._started[place] = time.monotonic()
 
     def _end_all(self) -> None:

@@ -9,7 +9,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def wait_until(condition: Callable[[], T], timeout: float = 10, what: str = "the condition") -> T:
+def wait_until(condition: Callable[[], T], timeout: float = 30, what: str = "the condition") -> T:
     """Return the condition's first truthy value. Raises AssertionError after `timeout` seconds."""
     deadline = time.monotonic() + timeout
     while not (value := condition()):

@@ -55,11 +55,15 @@ def leave(job_id: str) -> None:
 
 
 def eat_memory(job_id: str) -> None:
-    """Take all that the process may have."""
+    """Take all that the process may have, and leave the others without for a while."""
     note(job_id, "start")
     eaten = []
-    while True:
-        eaten.append(bytearray(1_048_576))
+    try:
+        while True:
+            eaten.append(bytearray(1_048_576))
+    except MemoryError:
+        time.sleep(0.2)
+        raise
 
 
 def hold_the_interpreter(job_id: str) -> None:

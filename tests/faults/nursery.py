@@ -10,12 +10,17 @@ from __future__ import annotations
 import ctypes
 import json
 import os
+import resource
 import signal
 import sys
+from datetime import timedelta
 from typing import Any
+
+import psutil
 
 import scheduler
 import worker
+from tests.faults import clocks
 
 PROGRAMS = {"worker": worker.main, "scheduler": scheduler.main}
 PR_SET_CHILD_SUBREAPER = 36  # prctl(2)
@@ -56,8 +61,18 @@ def _be_born(request: dict[str, Any]) -> str:
     for target, source in ((0, nothing), (1, log), (2, log)):
         os.dup2(source, target)
     os.environ.update(request["environment"])
+    if megabytes := os.environ.get("FAULTS_MEMORY_MB"):
+        _limit_memory(int(megabytes) * 1_048_576)
+    if seconds := os.environ.get("FAULTS_CLOCK_AHEAD"):
+        clocks.install(timedelta(seconds=float(seconds)))
     sys.argv = [f"{request['program']}.py"]
     return str(request["program"])
+
+
+def _limit_memory(more: int) -> None:
+    """The process may grow by that many bytes, then malloc fails."""
+    most = psutil.Process().memory_info().vms + more
+    resource.setrlimit(resource.RLIMIT_AS, (most, most))
 
 
 if __name__ == "__main__":

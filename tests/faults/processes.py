@@ -42,7 +42,7 @@ class Process:
         self.send(signal.SIGTERM)
         return self.ended()
 
-    def ended(self, timeout: float = 20) -> int:
+    def ended(self, timeout: float = 30) -> int:
         """The exit code, once it has ended."""
         wait_until(lambda: self.code() is not None, timeout, f"the end of {self.pid}")
         code = self.code()
@@ -91,11 +91,8 @@ class Nursery:
         return left
 
     def close(self) -> None:
-        assert self._own.stdin
-        self._own.stdin.close()
-        self._own.wait(10)
-        assert self._own.stdout
-        self._own.stdout.close()
+        self._own.kill()  # all that were born have ended
+        self._own.communicate()
 
     def _ask(self, request: dict[str, object]) -> int | None:
         assert self._own.stdin

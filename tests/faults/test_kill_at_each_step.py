@@ -81,7 +81,7 @@ def test_a_worker_killed_at_any_message_loses_no_job(
     assassin = start()
     for step in range(1, MOST_STEPS):
         job_id, worker = f"{kind}-{step}", assassin.worker
-        name = name_of(worker)
+        name = name_of(worker.pid)
         assert name
         wait_until(is_idle, what="an idle worker")
         assassin.wait_for(step, is_answered=is_answered)

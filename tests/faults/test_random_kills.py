@@ -69,7 +69,7 @@ class Siege:
         return int(redis().llen("rq:queue:analytics"))
 
     def _kill(self, victim: Process) -> None:
-        self.killed[victim.pid] = name_of(victim) or ""
+        self.killed[victim.pid] = name_of(victim.pid) or ""
         victim.kill()
         now = time.monotonic()
         for job_id in map(as_text, redis().zrange("rq:finished:analytics", 0, -1)):

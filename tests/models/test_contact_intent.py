@@ -182,7 +182,7 @@ def test_an_event_that_is_learnt_of_late_adds_what_would_be_left_of_it(contact: 
     count(contact, source("form_submission"))
     count(contact, source("form_submission", at=NOON - timedelta(days=3)))
     count(contact, source("form_submission", at=NOON - timedelta(days=30)))
-    assert stored(contact)["intent_score"] == 20 + (20 - 3 * 2) + 0
+    assert stored(contact)["intent_score"] == 20 + (20 - 2 * 2) + 0
 
 
 def test_many_contacts_are_a_query_and_an_update(

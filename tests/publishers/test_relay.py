@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 from bson import ObjectId
+from rq.utils import as_text
 
 from models import store
 from models.event import EventRecord
@@ -120,3 +121,13 @@ def test_a_relayed_event_takes_effect(run_jobs: Callable[[], int]) -> None:
     assert EventRecord.objects.get(id=ids[0]).status == "done"
     make_older(ids)
     assert relay.relay() == 0
+
+
+def test_pending_events_are_put_on_the_queue_in_the_order_of_their_publication() -> None:
+    ids = publish(20)
+    forget(ids, "pending")
+    EventRecord.objects(id__in=ids).update(set__accepted_at=store.now() - LONG_AGO)  # all at one moment
+
+    assert relay.relay() == 20
+    queued = [as_text(job_id) for job_id in redis().lrange(QUEUE, 0, -1)]
+    assert queued == [f"event-{event_id}" for event_id in ids]

@@ -95,7 +95,7 @@ def contact() -> str:
     return str(ObjectId())
 
 
-def test_an_event_that_comes_too_early_waits_and_is_woken_by_the_one_before_it(
+def test_an_event_that_comes_too_early_waits_and_is_handled_by_the_job_of_the_one_before_it(
     record: Record, contact: str
 ) -> None:
     first, second, third = publish(contact, "a", "b", "c")
@@ -104,15 +104,60 @@ def test_an_event_that_comes_too_early_waits_and_is_woken_by_the_one_before_it(
     deliver(second)
     assert record.seen == {}
     assert statuses([first, second, third]) == ["queued", "waiting", "waiting"]
-    assert queued() == []
 
     deliver(first)
-    assert queued() == [f"event-{second}-1"]
-    deliver(second)
-    assert queued() == [f"event-{third}-1", f"event-{second}-1"], "what has waited goes first"
-    deliver(third)
     assert record.seen == {contact: ["a", "b", "c"]}
     assert statuses([first, second, third]) == ["done"] * 3
+    assert queued() == []
+
+
+def test_a_job_goes_on_with_so_many_and_then_puts_the_next_in_front(
+    record: Record, contact: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dispatch, "MOST_FOLLOWING", 1)
+    ids = publish(contact, "a", "b", "c", "d")
+    for event_id in ids[1:]:
+        deliver(event_id)
+    deliver(ids[0])
+
+    assert record.seen == {contact: ["a", "b"]}
+    assert queued()[0] == f"event-{ids[2]}-1"
+    deliver(ids[2])
+    assert record.seen == {contact: ["a", "b", "c", "d"]}
+
+
+def test_a_following_event_that_fails_is_retried_in_a_job_of_its_own_and_holds_the_later_ones(
+    record: Record, contact: str
+) -> None:
+    first, second, third = publish(contact, "a", "b", "c")
+    record.failing = {"b"}
+    deliver(second)
+    deliver(third)
+    redis().delete(QUEUE)
+    deliver(first)
+    assert statuses([first, second, third]) == ["done", "queued", "waiting"]
+    assert queued() == [f"event-{second}-1"]
+
+    record.failing.clear()
+    deliver(second)
+    assert record.seen == {contact: ["a", "b", "c"]}
+
+
+def test_who_dies_while_it_handles_the_next_gives_it_a_job_when_it_comes_back(
+    record: Record, contact: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = publish(contact, "a", "b")
+    deliver(second)
+    redis().delete(QUEUE)
+    with monkeypatch.context() as patched:
+        patched.setattr(dispatch, "_handle_following", _die)
+        with pytest.raises(Killed):
+            deliver(first)
+    deliver(first)
+
+    assert queued() == [f"event-{second}-1"]
+    deliver(second)
+    assert record.seen == {contact: ["a", "b"]}
 
 
 def test_other_records_and_events_of_none_do_not_wait(record: Record, contact: str) -> None:
@@ -203,7 +248,7 @@ def test_who_dies_between_its_end_and_waking_the_next_does_it_when_it_comes_back
     deliver(second)
     redis().delete(QUEUE)
     with monkeypatch.context() as patched:
-        patched.setattr(turns, "pass_on", _die)
+        patched.setattr(turns, "_next", _die)
         with pytest.raises(Killed):
             deliver(first)
     assert statuses([first, second]) == ["done", "waiting"]
@@ -221,7 +266,7 @@ def test_the_relay_wakes_who_was_forgotten(
     deliver(ids[2])
     redis().flushall()
     with monkeypatch.context() as patched:
-        patched.setattr(turns, "pass_on", _die)
+        patched.setattr(turns, "_next", _die)
         with pytest.raises(Killed):
             deliver(ids[0])
     assert relay.relay() == 0
@@ -232,17 +277,16 @@ def test_the_relay_wakes_who_was_forgotten(
     assert relay.relay() == 0
 
 
-def test_a_job_that_comes_back_after_its_event_was_woken_leaves_it_to_the_new_job(
+def test_a_job_that_comes_back_after_its_event_was_handled_by_another_leaves_it_alone(
     record: Record, contact: str
 ) -> None:
     first, second = publish(contact, "a", "b")
     early = stored(second).envelope()
     dispatch.handle(second, early)
     deliver(first)
+    EventRecord.objects(id=second).update_one(set__status="queued")  # as if it was being handled just now
     dispatch.handle(second, early)
-    assert record.seen == {contact: ["a"]}
 
-    deliver(second)
     assert record.seen == {contact: ["a", "b"]}
 
 
@@ -260,11 +304,14 @@ def test_a_cancelled_job_holds_up_its_record_no_longer_than_the_relay_takes(
     assert queued() == [f"event-{second}-1"]
 
 
-def test_waking_twice_makes_one_job(record: Record, contact: str) -> None:
+def test_waking_twice_makes_one_job(record: Record, contact: str, monkeypatch: pytest.MonkeyPatch) -> None:
     first, second = publish(contact, "a", "b")
     deliver(second)
     redis().delete(QUEUE)
-    deliver(first)
+    with monkeypatch.context() as patched:
+        patched.setattr(turns, "_next", _die)
+        with pytest.raises(Killed):
+            deliver(first)
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(turns.pass_on, [f"contact:{contact}"] * 8))
 

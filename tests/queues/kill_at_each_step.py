@@ -16,12 +16,13 @@ from dataclasses import dataclass
 from redis.connection import AbstractConnection
 
 import config
+from queues import profiles
 from queues.batches import batch
 from queues.chains import chain
 from queues.connection import connect, redis
+from queues.enqueue import enqueue_many
 from queues.names import QUEUES
-from queues.worker import Worker
-from tests.queues.conftest import ledger, new_job, status_of
+from tests.queues.conftest import ledger, new_job
 from tests.waiting import wait_until
 
 MOST_STEPS = 200
@@ -48,7 +49,13 @@ def _batch() -> object:
     return batch(members, new_job("note", "c", what="c"), on_failure="continue")
 
 
+def _plain() -> object:
+    queues = {"a": "crm-events", "b": "email-sync", "c": "analytics"}
+    return enqueue_many([new_job("note", name, queue=queue, what=name) for name, queue in queues.items()])
+
+
 SCENARIOS = {
+    "plain": Scenario(_plain, "c", ["a", "b", "c"]),
     "chain": Scenario(_chain("note"), "c", ["a", "b", "c"]),
     "chain-that-continues": Scenario(
         _chain("fail_for_good", on_failure="continue"), "c", ["fail_for_good", "b", "c"]
@@ -57,15 +64,16 @@ SCENARIOS = {
 }
 
 
-class Mortal(Worker):
+class Mortal(profiles.worker()):  # type: ignore[misc]
     """Dies right before it sends its `step`th command after it was registered."""
 
     step = 0
 
-    def _register(self) -> None:
-        super()._register()
+    def _register(self) -> bool:
+        is_registered: bool = super()._register()
         if self.step:
             _die_before_sending(self.step)
+        return is_registered
 
 
 def _die_before_sending(step: int) -> None:
@@ -107,7 +115,7 @@ def _run(scenario: Scenario, step: int) -> bool:
     redis().flushall()
     scenario.enqueue()
     victim = _worker(step)
-    is_done = lambda: status_of(scenario.last) == "finished"  # noqa: E731
+    is_done = lambda: redis().hget(f"rq:job:{scenario.last}", "status") in (b"finished", None)  # noqa: E731
     if wait_until(lambda: (_is_dead(victim) and "dead") or (is_done() and "done")) == "done":
         os.kill(victim, signal.SIGKILL)
         os.waitpid(victim, 0)
@@ -116,6 +124,7 @@ def _run(scenario: Scenario, step: int) -> bool:
         running = f"rq:wip:{name}"
         for member in redis().zrange(running, 0, -1):
             redis().zadd(running, {member: 1})  # its lock lapses
+    redis().delete(*redis().keys("rq:worker:*"))
     heir = _worker(0)
     try:
         wait_until(is_done, what=f"the end, after a kill at step {step}")
@@ -131,6 +140,9 @@ def _violations(scenario: Scenario, step: int) -> list[str]:
         found.append(f"step {step}: {seen}")
     if any(seen.count(name) > 2 for name in scenario.order) or seen.count(scenario.last) > 2:
         found.append(f"step {step}: too often: {seen}")
+    left = [key for kind in ("queue", "wip") for key in redis().keys(f"rq:{kind}:*")]
+    if left or redis().keys("clianta:taken:*"):
+        found.append(f"step {step}: left behind: {left}")
     if redis().zcard("rq:deferred:analytics"):
         found.append(f"step {step}: something waits for ever")
     return found

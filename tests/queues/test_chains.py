@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from itertools import product
 
 import pytest
 from rq.registry import DeferredJobRegistry
@@ -20,6 +21,7 @@ from queues.job import Job
 from queues.new_job import NewJob
 from tests.queues import kill_at_each_step
 from tests.queues.conftest import ROOT, StartWorker, ledger, new_job, status_of
+from tests.queues.kill_at_each_step import SCENARIOS
 from tests.waiting import wait_until
 
 FAST = {"QUEUE_MAX_JOBS_PER_SECOND": "0"}
@@ -125,14 +127,17 @@ def test_a_quarantined_job_decides_about_the_rest_too(start_worker: StartWorker)
     assert status_of("a") == "failed"
 
 
-@pytest.mark.parametrize("scenario", kill_at_each_step.SCENARIOS)
-def test_a_worker_killed_before_any_of_its_commands_loses_no_chain_and_no_batch(
-    scenario: str, clean_redis: None
+@pytest.mark.parametrize(
+    ("profile", "scenario"),
+    [*product(["frugal"], SCENARIOS), *product(["standard"], sorted(SCENARIOS.keys() - {"plain"}))],
+)
+def test_a_worker_killed_before_any_of_its_commands_loses_no_job_no_chain_and_no_batch(
+    profile: str, scenario: str, clean_redis: None
 ) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "tests.queues.kill_at_each_step", scenario],
         cwd=ROOT,
-        env={**os.environ, **FAST},
+        env={**os.environ, **FAST, "QUEUE_PROFILE": profile},
         capture_output=True,
         check=False,
     )

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from typing import Any
 
 import pytest
 
 from models.event import EventRecord
+from models.visitor import Visitor
 from models.visitor_event import VisitorEvent
 from models.workspace import Workspace
-from tests.web.public.conftest import CONTACTS, IDENTIFY, PAGE, TRACK, Api
+from tests.web.public.conftest import ACTIVITIES, CONSENT, CONTACTS, IDENTIFY, OPPORTUNITIES, PAGE, TRACK, Api
 from tests.web.public.test_forms import FIELDS
 
 EVIL = "https://evil.example"
+NOBODY = "0" * 24
 ALLOW = "Access-Control-Allow-Origin"
 
 
@@ -54,6 +57,14 @@ def test_a_page_of_an_allowed_origin_may_send_and_read(api: Api, origin: str) ->
     ],
 )
 def test_a_foreign_page_is_refused_and_nothing_is_stored(api: Api, origin: str) -> None:
+    mine = {"workspaceId": str(api.workspace.id)}
+    about = {**mine, "contactId": NOBODY, "type": "call", "title": "Called"}
+    others: list[tuple[str, str, dict[str, Any]]] = [
+        ("POST", CONSENT, {**mine, "visitorId": "v", "consent": {"analytics": False}}),
+        ("PUT", f"{CONTACTS}/{NOBODY}", {**mine, "firstName": "Eve"}),
+        ("POST", ACTIVITIES, about),
+        ("POST", OPPORTUNITIES, {name: about[name] for name in about if name != "type"}),
+    ]
     answers = [
         api.track(api.event(), headers={"Origin": origin}),
         api.client.post(
@@ -67,13 +78,17 @@ def test_a_foreign_page_is_refused_and_nothing_is_stored(api: Api, origin: str) 
             headers={"Origin": origin},
         ),
         api.submit(FIELDS, {"Origin": origin}),
+        *(
+            api.client.open(path, method=method, json=body, headers={"Origin": origin})
+            for method, path, body in others
+        ),
     ]
     for answer in answers:
         assert (answer.status_code, answer.json["success"]) == (403, False)
         assert answer.json["message"].startswith("Origin: ")
         assert ALLOW not in answer.headers
         assert "Origin" in answer.headers["Vary"]
-    assert VisitorEvent.objects.count() == EventRecord.objects.count() == 0
+    assert VisitorEvent.objects.count() == EventRecord.objects.count() == Visitor.objects.count() == 0
 
 
 def test_servers_send_no_origin_and_are_allowed(api: Api) -> None:
@@ -94,7 +109,19 @@ def test_the_allow_list_of_one_workspace_is_not_that_of_another(api: Api) -> Non
     assert VisitorEvent.objects.get().workspace_id == other.id
 
 
-@pytest.mark.parametrize("path", [TRACK, IDENTIFY, CONTACTS, "/api/public/crm/forms/any/submit"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        TRACK,
+        IDENTIFY,
+        CONSENT,
+        CONTACTS,
+        f"{CONTACTS}/any",
+        ACTIVITIES,
+        OPPORTUNITIES,
+        "/api/public/crm/forms/any/submit",
+    ],
+)
 def test_a_preflight_from_an_allowed_origin_is_answered(api: Api, path: str) -> None:
     headers = {
         "Origin": PAGE,

@@ -1,0 +1,137 @@
+"""Let intent fade: in ranges of contacts, each with one update that the store computes from what it holds.
+
+A range is the contacts of a workspace that are due between two moments. The moments are keyset and guard at
+once: who has decayed is due later, and has left the range. It does to each signal what `intent.decayed` does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from bson import Int64, ObjectId
+
+from models.contact import Contact
+from models.intent import DAY, KINDS, TICK
+from schemas.rules import IntentRules
+
+Expression = dict[str, Any]
+
+READ_AT_ONCE = 10_000  # rows of the planner's query in memory
+NOTHING: Expression = {"$literal": {}}
+DAY_MS = Int64(DAY.total_seconds() * 1_000)
+
+
+@dataclass(frozen=True)
+class Range:
+    """Contacts of a workspace that are due from `first` to `last`; those of one moment stay together."""
+
+    workspace_id: ObjectId
+    first: datetime
+    last: datetime
+    contacts: int = 0  # known to the planner
+
+
+def ranges(as_of: datetime, size: int) -> Iterator[Range]:
+    """What is due at a moment, in ranges of `size` contacts. One query, whatever the number of workspaces.
+
+    It reads index entries only, and keeps 10,000 of them at a time. Contacts that are due at the very same
+    millisecond are in the same range.
+    """
+    rows = Contact._get_collection().find(
+        {"intent.due_at": {"$lte": as_of}},
+        {"_id": 0, "workspace_id": 1, "intent.due_at": 1},
+        sort=[("workspace_id", 1), ("intent.due_at", 1)],
+        batch_size=READ_AT_ONCE,
+    )
+    current: Range | None = None
+    for row in rows:
+        workspace_id, due_at = row["workspace_id"], row["intent"]["due_at"]
+        if current and current.workspace_id == workspace_id and _has_room(current, due_at, size):
+            current = Range(workspace_id, current.first, due_at, current.contacts + 1)
+            continue
+        if current:
+            yield current
+        current = Range(workspace_id, due_at, due_at, 1)
+    if current:
+        yield current
+
+
+def decay(part: Range, as_of: datetime, rules: IntentRules, *, occasion: str, batch: str) -> int:
+    """Let a range's signals fade up to a moment; returns how many contacts. One update; safe to run twice.
+
+    Who reaches another level has that noted, to be announced by `batch`.
+    """
+    due = {"$gte": part.first, "$lte": min(part.last, as_of)}
+    contacts = {"workspace_id": part.workspace_id, "intent.due_at": due}
+    found = Contact._get_collection().update_many(contacts, pipeline(as_of, rules, occasion, batch))
+    return int(found.modified_count)
+
+
+def pipeline(as_of: datetime, rules: IntentRules, occasion: str, batch: str) -> list[Expression]:
+    """The update of one contact."""
+    signals = {"$mergeObjects": [_faded(kind, as_of, rules) for kind in KINDS]}
+    return [
+        {"$set": {"intent.signals": signals, "intent.score_before": {"$ifNull": ["$intent_score", 0]}}},
+        {"$set": {"intent_score": _score(), "intent.version": _next_version(), "intent.due_at": _due_at()}},
+        {"$set": {"intent.unannounced": _announcements(rules, occasion, batch)}},
+        {"$unset": "intent.score_before"},
+    ]
+
+
+def _has_room(part: Range, due_at: datetime, size: int) -> bool:
+    return part.contacts < size or due_at == part.last
+
+
+def _faded(kind: str, as_of: datetime, rules: IntentRules) -> Expression:
+    """`{kind: signal}` as it is left, or `{}`."""
+    signal = f"$intent.signals.{kind}"
+    last = {"$ifNull": [f"{signal}.decayed_at", f"{signal}.since"]}
+    whole_days = {"$floor": {"$divide": [{"$subtract": [as_of, last]}, DAY_MS]}}
+    points = {"$subtract": [f"{signal}.points", {"$multiply": [{"$toInt": "$$days"}, rules.decay_per_day]}]}
+    left = {
+        "points": {"$max": [0, points]},
+        "since": f"{signal}.since",
+        "decayed_at": {"$add": [last, {"$multiply": [{"$toLong": "$$days"}, DAY_MS]}]},
+    }
+    kept = {"$cond": [{"$lt": [left["points"], rules.remove_below]}, NOTHING, {kind: left}]}
+    is_due = {"$and": [{"$lt": [f"{signal}.since", as_of - DAY]}, {"$gte": ["$$days", 1]}]}
+    as_it_is = {kind: signal}
+    decided = {"$let": {"vars": {"days": whole_days}, "in": {"$cond": [is_due, kept, as_it_is]}}}
+    return {"$cond": [{"$eq": [{"$type": signal}, "missing"]}, NOTHING, decided]}
+
+
+def _score() -> Expression:
+    return {"$add": [{"$ifNull": [f"$intent.signals.{kind}.points", 0]} for kind in KINDS]}
+
+
+def _next_version() -> Expression:
+    return {"$add": [{"$ifNull": ["$intent.version", 0]}, 1]}
+
+
+def _due_at() -> Expression:
+    """As `intent.due_at`; absent without a signal."""
+    soonest = {"$min": [_due_at_of(kind) for kind in KINDS]}
+    return {"$ifNull": [soonest, "$$REMOVE"]}
+
+
+def _due_at_of(kind: str) -> Expression:
+    signal = f"$intent.signals.{kind}"
+    first = {"$add": [f"{signal}.since", DAY_MS + int(TICK.total_seconds() * 1_000)]}
+    return {"$ifNull": [{"$add": [f"{signal}.decayed_at", DAY_MS]}, first]}
+
+
+def _announcements(rules: IntentRules, occasion: str, batch: str) -> Expression:
+    before, after = _level("$intent.score_before", rules), _level("$intent_score", rules)
+    told = {"level": after, "previous_level": before, "score": "$intent_score"}
+    entry = {**told, "occasion": occasion, "batch": batch}
+    more = {"$concatArrays": [{"$ifNull": ["$intent.unannounced", []]}, [entry]]}
+    as_it_is = {"$ifNull": ["$intent.unannounced", "$$REMOVE"]}
+    return {"$cond": [{"$eq": [before, after]}, as_it_is, more]}
+
+
+def _level(score: str, rules: IntentRules) -> Expression:
+    medium = {"$cond": [{"$gte": [score, rules.medium]}, "medium", "low"]}
+    return {"$cond": [{"$gte": [score, rules.high]}, "high", medium]}
