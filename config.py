@@ -106,6 +106,10 @@ class Settings(BaseSettings):
         600, ge=1, description="Runs a minute of one automation at most; its own limit may be lower"
     )
     automation_runs_keep_days: int = Field(30, ge=1, description="Days that automations' run history is kept")
+    apollo_api_key: SecretStr | None = Field(
+        None, description="Key of Apollo.io, which enriches contacts; not set = off"
+    )
+    apollo_url: str = Field("https://api.apollo.io/api/v1", description="Where Apollo's API is")
     sentry_dsn: SecretStr | None = Field(None, description="Sentry project; not set = off")
     sentry_environment: str = Field("production", description="Environment named in Sentry")
     log_format: Literal["console", "json"] = Field("console", description="console (with emojis) or json")

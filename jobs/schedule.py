@@ -8,11 +8,19 @@ from dataclasses import replace
 from models.cron_override import CronOverride
 from models.intent import DECAY_HOUR
 from queues.cron_entry import CronEntry
-from queues.names import ANALYTICS, EMAIL_SYNC
+from queues.names import ANALYTICS, EMAIL_SYNC, INTEGRATIONS
 
 SCHEDULE: tuple[CronEntry, ...] = (
     CronEntry(
         "email-sync", "*/5 * * * *", "jobs.email_sync.run", EMAIL_SYNC, "Pull new mail from every mailbox"
+    ),
+    CronEntry(
+        "contact-sync",
+        "0 2 * * *",
+        "jobs.contact_sync.run",
+        INTEGRATIONS,
+        "Ask Apollo for what it knows of the contacts",
+        time_zone="UTC",
     ),
     CronEntry(
         "intent-score-decay",

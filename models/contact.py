@@ -12,6 +12,7 @@ from mongoengine import (
     DateTimeField,
     DictField,
     Document,
+    EmbeddedDocument,
     EmbeddedDocumentField,
     IntField,
     ListField,
@@ -84,6 +85,18 @@ def _room(fields: dict[str, Any], *, overwrite: bool) -> dict[str, Any]:
     return {"$expr": {"$and": limits}} if limits else {}
 
 
+class Enrichment(EmbeddedDocument):
+    """What another service says of the contact."""
+
+    service = StringField()
+    id = StringField()  # the contact's there
+    written = DictField()  # field -> the value that it was given: what differs by now, a person typed
+    more = DictField()  # what a contact has no field for
+    unannounced = ListField(StringField())  # stored names of changed fields, yet to be published
+
+    meta = {"strict": False}
+
+
 class Contact(Document):
     workspace_id = ObjectIdField(required=True)
     email = StringField(required=True)  # lower case, unique in its workspace
@@ -103,6 +116,8 @@ class Contact(Document):
     lead_score_reasons = ListField(StringField())
     intent_score = IntField()  # the sum of its signals; both are changed together, in `contact_intent` only
     intent = EmbeddedDocumentField(Intent)
+    enriched_at = DateTimeField()  # when it was last looked up, found or not
+    enrichment = EmbeddedDocumentField(Enrichment)
     assigned_to = ObjectIdField()
     owner_occasion = StringField()  # what gave it its first owner, like `event:<id>`
     created_at = DateTimeField(default=now)
@@ -120,6 +135,7 @@ class Contact(Document):
         "indexes": [
             {"fields": ["workspace_id", "email"], "unique": True},
             {"fields": ["company_id"], "sparse": True},
+            ["workspace_id", "enriched_at"],
             ["workspace_id", "intent.due_at"],  # ranges of what decays
             {"fields": ["intent.unannounced.batch"], "sparse": True},  # the few that crossed a level
         ],

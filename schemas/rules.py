@@ -50,3 +50,11 @@ class IntentRules(Rules):
         if self.medium >= self.high:
             raise ValueError("medium: must be less than high")
         return self
+
+
+class EnrichmentRules(Rules):
+    """How much may be spent on what other services know of contacts."""
+
+    section = "enrichment"
+
+    monthly_credits: Annotated[int, Field(ge=0, le=10_000_000)] = 1_000  # 0: contacts are not enriched
