@@ -98,7 +98,7 @@ def drain() -> None:
 
 def effects(event_id: str, sink: Sink) -> dict[str, Any]:
     return {
-        "notices": Notification.objects.count(),
+        "notices": Notification.objects(kind="automation").count(),
         "tasks": Task.objects.count(),
         "told of tasks": EventRecord.objects(type="task.created").count(),
         "enrolments": Enrolment.objects.count(),
