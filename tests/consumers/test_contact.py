@@ -15,6 +15,7 @@ from consumers import contact as reactions
 from consumers.registry import Delivery
 from models.activity import Activity
 from models.contact import Contact
+from models.event import EventRecord
 from models.workspace import Member, WelcomeEmail, Workspace
 from publishers import events
 from queues.connection import redis
@@ -82,6 +83,42 @@ def test_an_updated_contact_is_scored_again(run_jobs: Callable[[], int], workspa
     )
     run_jobs()
     assert (contact.reload().lead_score, contact.lead_grade) == (60, "B")
+    told = EventRecord.objects(type="contact.score_changed").order_by("position")
+    grades = [(record.payload.get("previousGrade"), record.payload["grade"]) for record in told]
+    assert grades == [(None, "D"), ("D", "B")]
+
+
+def test_a_new_grade_is_told_once_though_the_worker_died_before_it_was_stored(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    contact = new_contact(workspace)
+    with monkeypatch.context() as patch:
+        patch.setattr(Contact, "record_score", _die)
+        with pytest.raises(ConnectionError):
+            reactions.score_lead(created(contact), DELIVERY)
+    for _ in range(2):
+        reactions.score_lead(created(contact), DELIVERY)
+    assert EventRecord.objects(type="contact.score_changed").count() == 1
+    assert contact.reload().lead_grade == "D"
+
+
+def test_a_new_owner_is_told_once_though_the_worker_died_before_it_was(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    contact = new_contact(workspace)
+    with monkeypatch.context() as patch:
+        patch.setattr("publishers.contacts.owner_assigned", _die)
+        with pytest.raises(ConnectionError):
+            reactions.assign_owner(created(contact), DELIVERY)
+    for _ in range(2):
+        reactions.assign_owner(created(contact), DELIVERY)
+    told = EventRecord.objects.get(type="contact.owner_assigned")
+    assert told.payload["ownerId"] == str(contact.reload().assigned_to)
+    assert workspace.reload().owner_turn == 1
+
+
+def _die(*_: Any, **__: Any) -> None:
+    raise ConnectionError
 
 
 def test_owners_take_turns_and_inactive_members_get_none(workspace: Workspace) -> None:
