@@ -54,6 +54,12 @@ class Claimed:
     is_shown: bool = False  # whether a heartbeat has written the record of its execution
     is_over: bool = False  # whether its end is on the way: from then on nothing is shown
     is_suspect: bool = False  # whether its worker died with it before: nothing runs beside it
+
+    @property
+    def seconds(self) -> float:
+        """Since it was claimed."""
+        return (datetime.now(UTC) - self.execution.created_at).total_seconds()
+
     is_kept: bool = True  # whether its success is put on record; the frugal profile drops what is plain
 
 

@@ -28,6 +28,7 @@ log = structlog.get_logger()
 
 RECONNECT = 1.0  # seconds between two tries to reach an absent Redis
 BUSY_LOOK = 0.05  # seconds between two looks for what is due, of a worker that has its hands full
+SHORTEST_DRAIN, LONGEST_DRAIN, PAUSE_BETWEEN_DRAINS = 30.0, 600.0, 30.0  # seconds
 MOMENT = 0.05  # seconds that an end may wait to be sent, and a job claimed ahead for its start
 
 
@@ -60,6 +61,7 @@ class Exchange:
         self._ending: set[str] = set()  # execution ids: over, but Redis may not know yet
         self._is_holding = threading.Event()  # ends, or jobs claimed ahead
         self.is_draining = False  # a suspect waits until nothing runs here
+        self._drains_until, self._patience = float("-inf"), SHORTEST_DRAIN  # monotonic, and seconds
         self._may_have_unknown = False  # whether a claim's answer was lost
         self._looked_at = 0.0  # monotonic: when a busy thread last looked for what is due
         threading.Thread(target=self._tend, name="exchange", daemon=True).start()
@@ -71,14 +73,23 @@ class Exchange:
         self._hand_back_unknown()
         if self.is_draining and not self._slots.are_all_free:
             result = self._send([], slots=0, rest="draining")
-            if not result.is_suspect_waiting:  # it has gone: another worker took it, or its queue was paused
-                self.is_draining = False
-                return replace(result, due_at=clock.now())
-            return result
+            self._drain_for(result)
+            # No longer: the suspect has gone, to another worker say, or took too long.
+            return result if self.is_draining else replace(result, due_at=clock.now())
         rest: Rest = "suspect" if self.is_draining else "rest" if self._slots.are_all_free else ""
         result = self._send([], slots=self._slots.free, rest=rest)
-        self.is_draining = result.is_suspect_waiting
+        self._drain_for(result)
         return result
+
+    def _drain_for(self, news: Claim) -> None:
+        """Take nothing new while a suspect waits, but not for ever: the next time for longer."""
+        now = time.monotonic()
+        if not news.is_suspect_waiting:
+            self.is_draining, self._patience = False, SHORTEST_DRAIN
+        elif self.is_draining and now > self._drains_until:
+            self.is_draining, self._patience = False, min(2 * self._patience, LONGEST_DRAIN)
+        elif not self.is_draining and now > self._drains_until + PAUSE_BETWEEN_DRAINS:
+            self.is_draining, self._drains_until = True, now + self._patience
 
     def hand_back(self, claimed: list[Claimed]) -> None:
         """Put these jobs, and those claimed ahead, back to the front of their queues. Raises `RedisError`."""
@@ -109,11 +120,11 @@ class Exchange:
                 self._is_holding.set()
                 return ahead
             with suppress(RedisError):
-                return self._exchange()
+                return self._trade()
         self._flush()
         return None
 
-    def _exchange(self) -> Claimed | None:
+    def _trade(self) -> Claimed | None:
         ends = self._take_ends()
         ahead = 0 if self._slots.free else self.pace.jobs_ahead
         try:
@@ -121,7 +132,8 @@ class Exchange:
         except RedisError:
             self._ends.extendleft(reversed(ends))  # safe to repeat: a run ends once
             raise
-        self.is_draining |= result.is_suspect_waiting and not self._slots.free
+        if result.is_suspect_waiting and not self._slots.free:
+            self._drain_for(result)
         self._pass_on(result)
         return result.claimed[0] if result.claimed else None
 

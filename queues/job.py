@@ -37,6 +37,7 @@ UNUSUAL = (
     *(b"group_id", b"result", b"exc_info", b"dependency_id", b"dependency_ids", b"allow_dependency_failures"),
     *(b"ttl", b"number_of_retries", b"enqueue_at_front_on_retry", b"repeats_left", b"rate_limit_key"),
 )
+LONGEST_WAIT = 86_400.0  # seconds that an error may ask for
 LOGGED_META = ("event_id", "correlation_id", "workspace_id")
 
 
@@ -133,8 +134,8 @@ class Job(RqJob):
 
     def retry_due(self) -> float:
         """The Unix time of the next try, by Redis' clock; 0 is at once."""
-        interval = self.get_retry_interval()
-        return clock.now() + max(interval * random.uniform(*JITTER), self.retry_after) if interval else 0.0
+        wait = max(self.get_retry_interval() * random.uniform(*JITTER), min(self.retry_after, LONGEST_WAIT))
+        return clock.now() + wait if wait else 0.0
 
     def _handle_success(self, result_ttl: int, pipeline: Any, *args: Any, **kwargs: Any) -> None:
         super()._handle_success(result_ttl, pipeline, *args, **kwargs)

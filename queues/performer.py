@@ -107,7 +107,7 @@ class Performer(BaseWorker):
                     self._stop()
                 following = self._exchange.next(claimed)
             finally:  # or the slot would be lost, and the job's lock renewed for ever
-                self._slots.end(claimed, is_last=following is None)
+                self._slots.end(claimed, frees_slot=following is None)
             claimed = following
         with suppress(RedisError):  # statistics only
             self._tally.write(self.connection, self.key)

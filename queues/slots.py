@@ -9,6 +9,8 @@ from contextlib import contextmanager, suppress
 
 from queues.claim import Claimed
 
+ALONE = 10.0  # seconds that a suspect runs alone: most of those that kill do so at once
+
 
 class Slots:
     """Shared by the main thread, which fills slots, and the jobs' threads, which free them.
@@ -27,7 +29,7 @@ class Slots:
 
     @property
     def free(self) -> int:
-        if any(claimed.is_suspect for claimed in self.running()):
+        if any(claimed.is_suspect and claimed.seconds < ALONE for claimed in self.running()):
             return 0
         return max(0, self.number - len(self._running))  # a finished job counts until its thread let it go
 
@@ -64,11 +66,11 @@ class Slots:
                 dropped.append(self._ahead.pop())
         return dropped[::-1]
 
-    def end(self, done: Claimed, *, is_last: bool = True) -> None:
+    def end(self, done: Claimed, *, frees_slot: bool = True) -> None:
         """A job is done; with the last one of its thread the slot is free."""
         del self._running[done.execution.id]
         self.ended += 1  # by two threads at once one may be lost: it only tells when to start afresh
-        if is_last:
+        if frees_slot:
             with self._change:
                 self._change.notify_all()
 

@@ -12,7 +12,8 @@ for _, job in ipairs(ARGV) do
   local hash = 'rq:job:' .. job
   local status, ended_at = unpack(redis.call('HMGET', hash, 'status', 'ended_at'))
   if not status or ENDED[status] then
-    if status ~= 'finished' then abandon(job, ended_at or '') end -- what still waits for it would wait for ever
+    local has_finished = status == 'finished' or string.find(KEYS[1], 'rq:finished:', 1, true) == 1
+    if not has_finished then abandon(job, ended_at or '') end -- what still waits for it would wait for ever
     redis.call('UNLINK', hash, 'rq:results:' .. job, hash .. ':dependents', dependencies(job))
     dropped = dropped + 1
   end

@@ -9,7 +9,7 @@
 -- ARGV[10] seconds to keep a dead letter; -1 = for ever        ARGV[11] retries left
 -- ARGV[12…] fields and values: of a dead letter's result entry; of a retry's hash
 -- returns  1 done; 0 not ours any more (its lock had lapsed, or this call was repeated)
--- cost     ZREM, DEL, SREM, HMGET, HSET; a retry ZADD and ZRANGE, or push; a dead letter XADD, 2 EXPIRE,
+-- cost     ZREM, DEL, SREM, HMGET, HSET, HDEL; a retry ZADD and ZRANGE, or push; a dead letter XADD, 2 EXPIRE,
 --          ZADD, and what settle.lua says
 
 -- include settle
@@ -27,6 +27,7 @@ if not is_there then return 1 end -- deleted while it ran
 local function record(status, ...)
   redis.call('HSET', hash, 'status', status, 'started_at', ARGV[6], 'ended_at', ended_at, 'last_heartbeat', ended_at,
     'retries_left', ARGV[11], ...)
+  redis.call('HDEL', hash, 'stalls') -- it failed, and its worker lives: it is no suspect
 end
 
 local function bury()
