@@ -8,6 +8,7 @@ from consumers import activity
 from consumers.registry import Delivery, reacts_to
 from models.contact import Contact
 from models.workspace import Workspace
+from publishers import contacts
 from queues.enqueue import NewJob, enqueue
 from queues.names import EMAIL_SYNC
 from schemas.contact import ContactCreated, ContactUpdated
@@ -15,8 +16,12 @@ from services import lead_score
 
 
 @reacts_to(ContactCreated, ContactUpdated)
-def score_lead(event: ContactCreated | ContactUpdated, _delivery: Delivery) -> None:
-    """Safe to run twice: the score is a function of the contact's fields."""
+def score_lead(event: ContactCreated | ContactUpdated, delivery: Delivery) -> None:
+    """Score it, and tell when the grade is another one, the first included.
+
+    Safe to run twice: the score is a function of the contact's fields, and what is told of it, before it is
+    stored, is one event.
+    """
     contact = Contact.objects(id=ObjectId(event.contact_id)).first()
     if contact is None:  # deleted since
         return
@@ -29,7 +34,15 @@ def score_lead(event: ContactCreated | ContactUpdated, _delivery: Delivery) -> N
         phone=contact.phone,
         source=contact.source,
     )
-    contact.record_score(result.value, result.grade, result.reasons)
+    if result.grade != contact.lead_grade:
+        contacts.score_changed(
+            contact,
+            result.value,
+            result.grade,
+            previous=contact.lead_grade,
+            occasion=f"event:{delivery.event_id}",
+        )
+    contact.record_score(result.value, result.grade, result.reasons, result.version)
 
 
 @reacts_to(ContactCreated)

@@ -113,6 +113,7 @@ class Contact(Document):
     lead_score = IntField()
     lead_grade = StringField(choices=("A", "B", "C", "D"))
     lead_score_reasons = ListField(StringField())
+    lead_score_version = IntField()  # of the rules that it was scored by
     intent_score = IntField()  # the sum of its signals; both are changed together, in `contact_intent` only
     intent = EmbeddedDocumentField(Intent)
     enriched_at = DateTimeField()  # when it was last looked up, found or not
@@ -242,9 +243,12 @@ class Contact(Document):
         """Give the contact an owner unless it has one; returns whether this call did."""
         return bool(Contact.objects(id=self.id, assigned_to=None).update_one(set__assigned_to=owner_id))
 
-    def record_score(self, score: int, grade: str, reasons: list[str]) -> None:
+    def record_score(self, score: int, grade: str, reasons: list[str], version: int) -> None:
         Contact.objects(id=self.id).update_one(
-            set__lead_score=score, set__lead_grade=grade, set__lead_score_reasons=reasons
+            set__lead_score=score,
+            set__lead_grade=grade,
+            set__lead_score_reasons=reasons,
+            set__lead_score_version=version,
         )
 
     @classmethod

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from schemas.contact import Grade
+
 VERSION = 1  # raise it when a rule or a number changes
 
 # Addresses of private people; the company is unknown from them.
@@ -23,13 +25,18 @@ SENIORITY = (
 # Titles that hold a word of a higher level than their own.
 SAME_AS = {"vice president": "vp", "product owner": "product manager"}
 SOURCES = {"form": 15, "api": 5, "manual": 5}  # somebody who came by a form asked for contact
-GRADES = ((70, "A"), (50, "B"), (30, "C"), (0, "D"))  # least score of each grade
+GRADES: tuple[tuple[int, Grade], ...] = (
+    (70, "A"),
+    (50, "B"),
+    (30, "C"),
+    (0, "D"),
+)  # least score of each grade
 
 
 @dataclass(frozen=True)
 class LeadScore:
     value: int  # 0 to 100
-    grade: str  # A > B > C > D
+    grade: Grade  # A > B > C > D
     reasons: list[str]  # like "+20 business e-mail address"
     version: int = VERSION
 
@@ -58,7 +65,7 @@ def score(
     return LeadScore(value, grade_of(value), [f"+{number} {reason}" for number, reason in counted])
 
 
-def grade_of(value: int) -> str:
+def grade_of(value: int) -> Grade:
     """The grade of a score."""
     return next(letter for least, letter in GRADES if value >= least)
 

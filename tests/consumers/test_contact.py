@@ -15,11 +15,13 @@ from consumers import contact as reactions
 from consumers.registry import Delivery
 from models.activity import Activity
 from models.contact import Contact
+from models.event import EventRecord
 from models.workspace import Member, WelcomeEmail, Workspace
 from publishers import events
 from queues.connection import redis
 from queues.job import Job
 from schemas.contact import ContactCreated, ContactUpdated
+from services import lead_score
 
 pytestmark = pytest.mark.usefixtures("stores")
 
@@ -45,6 +47,31 @@ def new_contact(workspace: Workspace, number: int = 0, **fields: Any) -> Contact
 
 def created(contact: Contact, source: Source = "form") -> ContactCreated:
     return ContactCreated(workspace_id=str(contact.workspace_id), contact_id=str(contact.id), source=source)
+
+
+def test_a_grade_is_told_of_when_it_is_another_one(workspace: Workspace, run_jobs: Callable[[], int]) -> None:
+    contact = new_contact(workspace, source="form")
+    event = ContactUpdated(workspace_id=str(workspace.id), contact_id=str(contact.id), changed=["company"])
+    for fields in ({}, {"phone": "+1 202 555 0100"}, {"company": "Navy"}, {}):
+        Contact.upsert(workspace.id, contact.email, fields)
+        events.publish(event)
+        run_jobs()
+    told = [
+        record.payload for record in EventRecord.objects(type="contact.score_changed").order_by("position")
+    ]
+    assert [(p.get("previousGrade"), p["grade"], p["score"]) for p in told] == [
+        (None, "C", 35),
+        ("C", "B", 60),
+    ]
+    assert Contact.objects.get().lead_score_version == lead_score.VERSION
+
+
+def test_a_grade_is_told_of_once_although_the_worker_died(workspace: Workspace) -> None:
+    contact = new_contact(workspace)
+    for _ in range(2):
+        reactions.score_lead(created(contact), DELIVERY)
+        Contact.objects.update(unset__lead_grade=True)  # as if it had died before it was stored
+    assert EventRecord.objects(type="contact.score_changed").count() == 1
 
 
 @pytest.mark.parametrize(

@@ -36,6 +36,7 @@ def test_a_submission_is_stored_makes_a_contact_and_reaches_the_timeline(
     run_jobs()
     assert {r.type: r.status for r in EventRecord.objects} == {
         "contact.created": "done",
+        "contact.score_changed": "done",
         "form.submitted": "done",
     }
     titles = {entry.kind: entry.title for entry in Activity.objects(contact_id=contact.id)}
