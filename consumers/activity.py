@@ -1,41 +1,53 @@
-"""The timeline: reactions hand their entries to `crm-activity-log`, whose job writes them."""
+"""The timeline: reactions hand their entries to `crm-activity-log`, whose job writes them.
+
+What people enter themselves stands there already: it only moves the last-activity stamps.
+"""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from bson import ObjectId
 
-from consumers.registry import Delivery
+from consumers.registry import Delivery, reacts_to
 from models.activity import Activity
+from models.contact import Contact
+from models.deal import Deal
 from queues.enqueue import NewJob, enqueue
 from queues.names import CRM_ACTIVITY_LOG
+from schemas.activity import ActivityLogged
 
 Entry = dict[str, Any]
+
+IDS = ("workspace_id", "contact_id", "company_id", "deal_id")
 
 
 def entry(
     delivery: Delivery,
     *,
     workspace_id: str,
-    contact_id: str,
     kind: str,
     title: str,
+    contact_id: str | None = None,
+    company_id: str | None = None,
+    deal_id: str | None = None,
     happened_at: datetime | None = None,
-    details: dict[str, Any] | None = None,
+    details: Mapping[str, Any] | None = None,
 ) -> Entry:
-    """The one entry of an event and contact, as plain JSON."""
+    """The one entry of an event and contact, or of the event when it is about none, as plain JSON."""
+    about = {"contact_id": contact_id, "company_id": company_id, "deal_id": deal_id}
+    source = f"event:{delivery.event_id}:{contact_id}" if contact_id else f"event:{delivery.event_id}"
     return {
         "workspace_id": workspace_id,
-        "contact_id": contact_id,
+        **{name: given for name, given in about.items() if given},
         "kind": kind,
         "title": title,
-        "source": f"event:{delivery.event_id}:{contact_id}",
+        "source": source,
         "happened_at": (happened_at or delivery.accepted_at).isoformat(),
-        "details": details or {},
+        "details": {name: value for name, value in (details or {}).items() if value is not None},
     }
 
 
@@ -46,7 +58,7 @@ def log_later(delivery: Delivery, **fields: Any) -> None:
         NewJob(
             queue=CRM_ACTIVITY_LOG,
             func="consumers.activity.record",
-            id=f"activity-{delivery.event_id}-{made['contact_id']}",
+            id="-".join(["activity", *made["source"].split(":")[1:]]),
             kwargs=made,
             description=f"timeline entry {made['kind']}",
             meta={**delivery.meta, "workspace_id": made["workspace_id"]},
@@ -69,22 +81,33 @@ def log_all(entries: Sequence[Entry], delivery: Delivery) -> None:
     )
 
 
-def record(workspace_id: str, contact_id: str, happened_at: str, **fields: Any) -> bool:
+def record(**entry: Any) -> bool:
     """Write one timeline entry; returns whether it is new. Safe to run twice: its source is unique."""
-    return Activity.record(**_stored(workspace_id, contact_id, happened_at, **fields))
+    return Activity.record(**_stored(entry))
 
 
 def record_all(entries: list[Entry]) -> int:
     """Write many entries with one store command; returns how many are new. Safe as `record` is."""
-    return Activity.record_all([_stored(**fields) for fields in entries])
+    return Activity.record_all([_stored(entry) for entry in entries])
 
 
-def _stored(workspace_id: str, contact_id: str, happened_at: str, **fields: Any) -> dict[str, Any]:
+def _stored(entry: Entry) -> Entry:
     """An entry as the store keeps it."""
-    at = datetime.fromisoformat(happened_at)
-    return {
-        **fields,
-        "workspace_id": ObjectId(workspace_id),
-        "contact_id": ObjectId(contact_id),
-        "happened_at": at,
-    }
+    ids = {name: ObjectId(entry[name]) for name in IDS if name in entry}
+    return {**entry, **ids, "happened_at": datetime.fromisoformat(entry["happened_at"])}
+
+
+@reacts_to(ActivityLogged)
+def stamp_last_activity(event: ActivityLogged, delivery: Delivery) -> None:
+    """Of the contact, its open deals and the deal. Safe to run twice: the stamps only move forward."""
+    at = min(event.happened_at, delivery.accepted_at)
+    stamp(at, contact_id=event.contact_id, deal_id=event.deal_id)
+
+
+def stamp(at: datetime, *, contact_id: str | None, deal_id: str | None) -> None:
+    """Somebody was in touch with them at that moment. Safe to run twice: the stamps only move forward."""
+    if contact_id:
+        Contact.touch([ObjectId(contact_id)], at)
+        Deal.touch({ObjectId(contact_id): at})
+    if deal_id:
+        Deal.touch_one(ObjectId(deal_id), at)

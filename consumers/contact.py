@@ -17,10 +17,9 @@ from services import lead_score
 
 @reacts_to(ContactCreated, ContactUpdated)
 def score_lead(event: ContactCreated | ContactUpdated, delivery: Delivery) -> None:
-    """Score it, and tell when the grade is another one, the first included.
+    """A new grade is published before it is stored.
 
-    Safe to run twice: the score is a function of the contact's fields, and what is told of it, before it is
-    stored, is one event.
+    Safe to run twice: the score is a function of the contact's fields, and an event brings one grade.
     """
     contact = Contact.objects(id=ObjectId(event.contact_id)).first()
     if contact is None:  # deleted since
@@ -36,30 +35,43 @@ def score_lead(event: ContactCreated | ContactUpdated, delivery: Delivery) -> No
     )
     if result.grade != contact.lead_grade:
         contacts.score_changed(
-            contact,
-            result.value,
-            result.grade,
-            previous=contact.lead_grade,
-            occasion=f"event:{delivery.event_id}",
+            contact, result.value, result.grade, previous=contact.lead_grade, occasion=_occasion(delivery)
         )
     contact.record_score(result.value, result.grade, result.reasons, result.version)
 
 
 @reacts_to(ContactCreated)
-def assign_owner(event: ContactCreated, _delivery: Delivery) -> None:
-    """Round robin among the active members. Safe to run twice: a contact that has an owner keeps it."""
-    contact = Contact.objects(id=ObjectId(event.contact_id), assigned_to=None).first()
-    workspace = Workspace.objects(id=ObjectId(event.workspace_id)).first()
-    if contact is None or workspace is None:
-        return
-    owner = workspace.next_owner()
+def assign_owner(event: ContactCreated, delivery: Delivery) -> None:
+    """Round robin among the active members.
+
+    Safe to run twice: a contact that has an owner keeps it, and remembers from where, so that it is told
+    though the worker died before it was.
+    """
+    contact = Contact.objects(id=ObjectId(event.contact_id)).first()
+    if contact and contact.assigned_to is None:
+        contact = _with_owner(contact, _occasion(delivery))
+    if contact and contact.assigned_to and contact.owner_occasion == _occasion(delivery):
+        contacts.owner_assigned(
+            contact, contact.assigned_to, method="round_robin", occasion=contact.owner_occasion
+        )
+
+
+def _with_owner(contact: Contact, occasion: str) -> Contact | None:
+    workspace = Workspace.objects(id=contact.workspace_id).first()
+    owner = workspace.next_owner() if workspace else None
     if owner:
-        contact.assign(owner.user_id)
+        contact.assign(owner.user_id, occasion)
+    found: Contact | None = Contact.objects(id=contact.id).first()
+    return found
+
+
+def _occasion(delivery: Delivery) -> str:
+    return f"event:{delivery.event_id}"
 
 
 @reacts_to(ContactCreated)
 def send_welcome_email(event: ContactCreated, delivery: Delivery) -> None:
-    """Enqueue the welcome e-mail if the workspace has one; never for imports. Safe: one job per contact."""
+    """If the workspace has one; never to imported contacts. Safe to run twice: one job per contact."""
     if event.source == "import":
         return
     if not Workspace.objects(id=ObjectId(event.workspace_id), welcome_email__ne=None).only("id").first():
@@ -78,6 +90,7 @@ def send_welcome_email(event: ContactCreated, delivery: Delivery) -> None:
 
 @reacts_to(ContactCreated)
 def log_activity(event: ContactCreated, delivery: Delivery) -> None:
+    """Enter it in the timeline. Safe to run twice: entered once."""
     activity.log_later(
         delivery,
         workspace_id=event.workspace_id,

@@ -1,23 +1,34 @@
-"""The timeline of a contact: what happened, once per source."""
+"""The timeline of a contact, company or deal: what happened, once per source."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from bson import ObjectId
-from mongoengine import DateTimeField, DictField, Document, ObjectIdField, StringField
-from pymongo import UpdateOne
+from mongoengine import DateTimeField, DictField, Document, ObjectIdField, Q, StringField
 from pymongo.errors import BulkWriteError
 
+from models.contact import Contact
 from models.personal import Person, delete
 from models.store import DUPLICATE_KEY, now
 
 
+@dataclass(frozen=True)
+class About:
+    """Whose timeline: one of them."""
+
+    contact_id: ObjectId | None = None
+    company_id: ObjectId | None = None
+    deal_id: ObjectId | None = None
+
+
 class Activity(Document):
     workspace_id = ObjectIdField(required=True)
-    contact_id = ObjectIdField(required=True)
+    contact_id = ObjectIdField()
+    company_id = ObjectIdField()
+    deal_id = ObjectIdField()
     kind = StringField(required=True)  # contact_created, email_received, page_viewed, form_submitted, …
     title = StringField(required=True)
     details = DictField()
@@ -31,53 +42,54 @@ class Activity(Document):
         "strict": False,
         "indexes": [
             {"fields": ["source"], "unique": True},
-            {"fields": ["contact_id", "-happened_at"]},
+            ["contact_id", "-happened_at", "-_id"],
+            *(
+                {
+                    "fields": [about, "-happened_at", "-_id"],
+                    "partialFilterExpression": {about: {"$exists": True}},
+                }
+                for about in ("company_id", "deal_id")
+            ),
         ],
     }
 
     @classmethod
-    def record(
-        cls,
-        *,
-        workspace_id: ObjectId,
-        contact_id: ObjectId,
-        kind: str,
-        title: str,
-        source: str,
-        happened_at: datetime,
-        details: dict[str, Any] | None = None,
-    ) -> bool:
-        """Enter it unless its source is known; returns whether it is new. Safe to run twice."""
-        entry = {
-            "source": source,
-            "workspace_id": workspace_id,
-            "contact_id": contact_id,
-            "kind": kind,
-            "title": title,
-            "happened_at": happened_at,
-            "details": details or {},
-        }
+    def record(cls, **entry: Any) -> bool:
+        """Enter it unless its source is known; returns whether it is new. Safe to run twice.
+
+        `entry`: workspace_id, kind, title, source, happened_at; contact_id, company_id, deal_id and details
+        where there are some.
+        """
         return cls.record_all([entry]) == 1
 
     @classmethod
-    def record_all(cls, entries: Sequence[dict[str, Any]]) -> int:
-        """Enter those whose source is not known, with one store command; returns how many. Safe to run twice.
+    def record_all(cls, entries: Sequence[Mapping[str, Any]]) -> int:
+        """Enter those whose source is not known, with one insert; returns how many. Safe to run twice.
 
         `entries`: the arguments of `record`.
         """
         moment = now()
-        writes = [
-            UpdateOne(
-                {"source": entry["source"]}, {"$setOnInsert": {"created_at": moment, **entry}}, upsert=True
-            )
-            for entry in entries
-        ]
+        rows = [{"details": {}, "created_at": moment, **entry} for entry in entries]
         try:
-            return int(cls._get_collection().bulk_write(writes, ordered=False).upserted_count)
-        except BulkWriteError as error:  # entered by somebody else at this very moment
+            return len(cls._get_collection().insert_many(rows, ordered=False).inserted_ids)
+        except BulkWriteError as error:  # some were entered before
             if any(problem["code"] != DUPLICATE_KEY for problem in error.details["writeErrors"]):
                 raise
-            return int(error.details["nUpserted"])
+            return int(error.details["nInserted"])
+
+    @classmethod
+    def timeline(
+        cls, workspace_id: ObjectId, about: About, limit: int, page: Activity | None = None
+    ) -> list[Activity]:
+        """What happened with a contact, company or deal, the latest first; `page`: after this entry.
+
+        A company's is that of its contacts, too. Two queries at most.
+        """
+        found = cls.objects(_about(workspace_id, about), workspace_id=workspace_id)
+        if page:
+            at = Q(happened_at=page.happened_at, id__lt=page.id)
+            found = found.filter(Q(happened_at__lt=page.happened_at) | at)
+        return list(found.order_by("-happened_at", "-id").limit(limit))
 
     @classmethod
     def enter(cls, *, source: str, **entry: Any) -> Activity:
@@ -96,3 +108,10 @@ class Activity(Document):
     def erase(cls, person: Person) -> int:
         """Delete what is about the person; returns how many documents."""
         return delete(cls, {"contact_id": person.contact_id})
+
+
+def _about(workspace_id: ObjectId, about: About) -> Q:
+    if about.company_id is None:
+        return Q(contact_id=about.contact_id) if about.contact_id else Q(deal_id=about.deal_id)
+    people = Contact.of_company(workspace_id, about.company_id)
+    return Q(company_id=about.company_id) | Q(contact_id__in=people)

@@ -103,6 +103,7 @@ class Contact(Document):
     first_name = StringField()
     last_name = StringField()
     company = StringField()
+    company_id = ObjectIdField()
     job_title = StringField()
     phone = StringField()
     status = StringField(choices=("lead", "contact", "customer"), default="lead")
@@ -119,6 +120,7 @@ class Contact(Document):
     enriched_at = DateTimeField()  # when it was last looked up, found or not
     enrichment = EmbeddedDocumentField(Enrichment)
     assigned_to = ObjectIdField()
+    owner_occasion = StringField()  # what gave it its first owner, like `event:<id>`
     created_at = DateTimeField(default=now)
     updated_at = DateTimeField(default=now)
     last_activity_at = DateTimeField()
@@ -133,6 +135,7 @@ class Contact(Document):
         "strict": False,
         "indexes": [
             {"fields": ["workspace_id", "email"], "unique": True},
+            {"fields": ["company_id"], "sparse": True},
             ["workspace_id", "enriched_at"],
             ["workspace_id", "intent.due_at"],  # ranges of what decays
             {"fields": ["intent.unannounced.batch"], "sparse": True},  # the few that crossed a level
@@ -190,6 +193,11 @@ class Contact(Document):
             raise ContactFull
         return contact
 
+    @property
+    def full_name(self) -> str:
+        """As people call it: by its name, else by its e-mail."""
+        return " ".join(part for part in (self.first_name, self.last_name) if part) or str(self.email)
+
     def clean(self) -> None:
         """Runs before each save."""
         size = len(bson.encode(dict(self.custom_fields)))
@@ -239,9 +247,15 @@ class Contact(Document):
         guard = {"_id": self.id, "unannounced": list(self.unannounced)}
         Contact._get_collection().update_one(guard, {"$unset": {"unannounced": ""}})
 
-    def assign(self, owner_id: ObjectId) -> bool:
+    def assign(self, owner_id: ObjectId, occasion: str) -> bool:
         """Give the contact an owner unless it has one; returns whether this call did."""
-        return bool(Contact.objects(id=self.id, assigned_to=None).update_one(set__assigned_to=owner_id))
+        change = {"set__assigned_to": owner_id, "set__owner_occasion": occasion}
+        return bool(Contact.objects(id=self.id, assigned_to=None).update_one(**change))
+
+    @classmethod
+    def of_company(cls, workspace_id: ObjectId, company_id: ObjectId) -> list[ObjectId]:
+        """The contacts that work there now."""
+        return list(cls.objects(workspace_id=workspace_id, company_id=company_id).scalar("id"))
 
     def record_score(self, score: int, grade: str, reasons: list[str], version: int) -> None:
         Contact.objects(id=self.id).update_one(

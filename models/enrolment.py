@@ -52,6 +52,15 @@ class Enrolment(Document):
         return True
 
     @classmethod
+    def open_of(cls, contact_id: ObjectId) -> list[Enrolment]:
+        """Those that the contact is not through with."""
+        return list(cls.objects(contact_id=contact_id, status__in=["active", "paused"]))
+
+    def stop(self) -> None:
+        """No further step is sent. Safe to run twice: what has ended stays as it is."""
+        Enrolment.objects(id=self.id, status__in=["active", "paused"]).update_one(set__status="stopped")
+
+    @classmethod
     def erase(cls, person: Person) -> int:
         """Delete what is about the person; returns how many documents."""
         return delete(cls, {"contact_id": person.contact_id})

@@ -12,9 +12,10 @@ from models.store import now
 class Task(Document):
     workspace_id = ObjectIdField(required=True)
     contact_id = ObjectIdField()
+    deal_id = ObjectIdField()
     assigned_to = ObjectIdField()
     title = StringField(required=True)
-    status = StringField(choices=("open", "completed"), default="open")
+    status = StringField(choices=("open", "completed", "cancelled"), default="open")
     key = StringField(required=True)  # unique: the same task is created once
     created_at = DateTimeField(default=now)
 
@@ -38,8 +39,9 @@ class Task(Document):
         assigned_to: ObjectId | None,
         title: str,
         key: str,
-    ) -> bool:
-        """Create it unless its key is known; returns whether it is new. Safe to run twice."""
+        deal_id: ObjectId | None = None,
+    ) -> Task:
+        """Create it unless its key is known; returns what is stored under it. Safe to run twice."""
         task = {
             "workspace_id": workspace_id,
             "contact_id": contact_id,
@@ -48,8 +50,16 @@ class Task(Document):
             "status": "open",
             "created_at": now(),
         }
-        result = cls._get_collection().update_one({"key": key}, {"$setOnInsert": task}, upsert=True)
-        return result.upserted_id is not None
+        if deal_id:
+            task["deal_id"] = deal_id
+        cls._get_collection().update_one({"key": key}, {"$setOnInsert": task}, upsert=True)
+        stored: Task = cls.objects.get(key=key)
+        return stored
+
+    @classmethod
+    def cancel_of(cls, contact_id: ObjectId) -> int:
+        """Nothing is to be done about the contact any more; returns how many were open. Safe to run twice."""
+        return int(cls.objects(contact_id=contact_id, status="open").update(set__status="cancelled"))
 
     @classmethod
     def erase(cls, person: Person) -> int:

@@ -86,6 +86,9 @@ class Workspace(Document):
         patterns = origin_patterns(origin)
         return bool(patterns and cls.objects(allowed_origins__in=patterns).only("id").first())
 
+    def member(self, user_id: ObjectId) -> Member | None:
+        return next((member for member in self.members if member.user_id == user_id), None)
+
     def next_owner(self) -> Member | None:
         """The next active member in turn; None without one. Atomic: two callers never share a turn."""
         active: list[Member] = [member for member in self.members if member.is_active]

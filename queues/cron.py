@@ -165,6 +165,7 @@ class Scheduler(CronTable):
             return
         lapses = int(2.5 * self._heartbeat)
         if not self.connection.expire(self.key, lapses):
+            self.forget()  # the table may be gone, too
             self.connection.hset(self.key, "birth", time.time())
             self.connection.expire(self.key, lapses)
         self._heartbeat_due = time.monotonic() + 0.9 * self._heartbeat

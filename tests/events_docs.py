@@ -1,4 +1,4 @@
-"""The catalogue of events as docs/events.md shows it and as a JSON Schema, both made from schemas/.
+"""The catalogue of events and their reactions as docs/events.md shows them, and the JSON Schema.
 
 `python -m tests.events_docs` writes both files anew; tests/schemas/test_export.py checks that somebody has.
 """
@@ -8,6 +8,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import schemas
+from consumers import dispatch
+from consumers.registry import reactions
 from schemas import export
 from schemas.event import Event, catalogue
 
@@ -15,20 +17,36 @@ assert schemas.__all__  # importing the package registers every event
 
 DOCS = Path(__file__).parents[1] / "docs"
 PAGE, SCHEMA = DOCS / "events.md", DOCS / "events.schema.json"
-BEGIN, END = "<!-- catalogue: made by python -m tests.events_docs -->", "<!-- /catalogue -->"
 
 
 def page() -> str:
-    """The page with its table as it should be."""
-    before, _, rest = PAGE.read_text().partition(BEGIN)
-    _, _, after = rest.partition(END)
-    return f"{before}{BEGIN}\n{table()}\n{END}{after}"
+    """The page with its tables as they should be."""
+    return _with(_with(PAGE.read_text(), "catalogue", table()), "reactions", reaction_table())
+
+
+def _with(text: str, name: str, table: str) -> str:
+    begin, end = f"<!-- {name}: made by python -m tests.events_docs -->", f"<!-- /{name} -->"
+    before, _, rest = text.partition(begin)
+    _, _, after = rest.partition(end)
+    return f"{before}{begin}\n{table}\n{end}{after}"
 
 
 def table() -> str:
     """The catalogue as a Markdown table."""
     rows = [_row(kind) for kind in catalogue().values()]
     return "\n".join(["| event | version | when | record | once per |", "|---|---|---|---|---|", *rows])
+
+
+def reaction_table() -> str:
+    """From event to reactions, as a Markdown table. That automations are checked is said once."""
+    dispatch.load_reactions()
+    rows = [f"| `{kind}` | {_verbs(kind)} |" for kind in catalogue()]
+    return "\n".join(["| event | reactions |", "|---|---|", *rows])
+
+
+def _verbs(kind: str) -> str:
+    names = sorted(name for name in reactions(kind) if name != "check_automations")
+    return ", ".join(name.replace("_", " ") for name in names)
 
 
 def _row(kind: type[Event]) -> str:

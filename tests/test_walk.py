@@ -6,12 +6,12 @@ from collections.abc import Callable
 
 import structlog
 
-from models.activity import Activity
 from models.contact import Contact
 from models.event import EventRecord
 from models.workspace import Member, Workspace
 from publishers import events
 from schemas.contact import ContactCreated
+from tests.reactions import timeline
 
 
 def test_a_created_contact_is_scored_owned_and_on_the_timeline(run_jobs: Callable[[], int]) -> None:
@@ -30,7 +30,7 @@ def test_a_created_contact_is_scored_owned_and_on_the_timeline(run_jobs: Callabl
     assert contact.email == "grace@navy.test"
     assert (contact.lead_score, contact.lead_grade) == (45, "C")
     assert contact.assigned_to == workspace.members[0].user_id
-    assert Activity.objects(contact_id=contact.id).count() == 1
+    assert timeline(contact) == ["Contact created (form)", "Assigned to Ada"]
     assert EventRecord.objects.get(id=event_id).status == "done"
 
 

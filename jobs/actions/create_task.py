@@ -13,14 +13,14 @@ from services.automation.actions import CreateTask
 
 def do(action: CreateTask, step: Step) -> Outcome:
     assigned_to = object_id(action.assigned_to) or step.owner_id
-    Task.create_once(
+    task = Task.create_once(
         workspace_id=step.workspace_id,
         contact_id=step.contact_id,
         assigned_to=assigned_to,
         title=action.title,
         key=step.key,
     )
-    _announce(Task.objects.get(key=step.key), step)
+    _announce(task, step)
     return Outcome(DONE, f"task for {assigned_to}" if assigned_to else "task for nobody yet")
 
 

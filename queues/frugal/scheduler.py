@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from datetime import datetime
 from typing import Any
 
 from queues.cron import Scheduler
@@ -26,6 +27,13 @@ class FrugalScheduler(Scheduler):
         super().__init__(*args, heartbeat=heartbeat, **options)
         self._marks: Marks = {}
         self._trusted_until = 0.0  # monotonic
+        self._has_lost = False  # a compare-and-set
+
+    def wake(self, moment: datetime) -> datetime | None:
+        """As the standard one; once more when another scheduler, or Redis, turns out to know better."""
+        self._has_lost = False
+        due = super().wake(moment)
+        return super().wake(moment) if self._has_lost else due
 
     def read(self) -> Marks:
         if time.monotonic() >= self._trusted_until:
@@ -49,5 +57,6 @@ class FrugalScheduler(Scheduler):
     def _moved(self, plans: list[Plan], ours: list[Plan]) -> list[Plan]:
         self._marks |= {plan.entry.name: plan.moves_to for plan in ours}
         if len(ours) < len(plans):
+            self._has_lost = True
             self.forget()
         return ours

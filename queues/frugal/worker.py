@@ -14,7 +14,7 @@ from rq.job import Retry
 from rq.queue import Queue
 from rq.worker import WorkerStatus
 
-from queues import clock, keys
+from queues import clock
 from queues.claim import Claimed
 from queues.doorbell import Doorbell
 from queues.exchange import Wire
@@ -22,6 +22,7 @@ from queues.frugal.bells import LONGEST, Bells
 from queues.frugal.exchange import FrugalExchange
 from queues.job import Job
 from queues.names import QUEUES
+from queues.scripts import Call, run
 from queues.worker import Worker
 
 HEARTBEAT = 570.0  # seconds between two signs of life: every second wait
@@ -31,6 +32,7 @@ LAPSE = 1_200  # seconds without one after which the worker counts as dead: two 
 class FrugalWorker(Worker):
     """Runs jobs at once as `Worker` does; see queues/frugal/__init__.py for how it comes by them."""
 
+    _last_seen_at = 0.0  # Unix time
     ttl = LAPSE - 60  # RQ adds a minute
 
     def _lines(self) -> tuple[Doorbell, Wire]:
@@ -47,24 +49,30 @@ class FrugalWorker(Worker):
         self._warn_if_jobs_may_be_evicted()
         if self.pubsub_thread is None:
             self.subscribe()
-        with suppress(OutOfMemoryError):  # a full Redis takes no new key
-            self._register_anew()
-            self.set_state(WorkerStatus.STARTED)
+        self._register_anew()
         return True
 
     def _register_anew(self) -> None:
-        """Known as one that may hold jobs before it holds any."""
-        super()._register_anew()
-        self.connection.hset(keys.FRUGAL_WORKERS, self.name, str(self._slots.number))
-        self._last_heartbeat = time.monotonic()
+        """Known as one that may hold jobs before it holds any; what RQ's tools show is worth less."""
+        with suppress(OutOfMemoryError):
+            super()._register_anew()
+            self.set_state(WorkerStatus.STARTED)
+        run(self.connection, Call("frugal_register", (), [self.name, self._slots.number, LAPSE]))
+        self._note_sign_of_life()
 
     def _heartbeat_when_due(self) -> None:
-        if time.monotonic() - self._last_heartbeat < HEARTBEAT:
+        if self._silent_for() < HEARTBEAT:
             return
-        self._last_heartbeat = time.monotonic()
-        with suppress(OutOfMemoryError):
-            if not self.connection.expire(self.key, LAPSE):
-                self._register_anew()
+        self._note_sign_of_life()
+        if not self.connection.expire(self.key, LAPSE):
+            self._register_anew()
+
+    def _note_sign_of_life(self) -> None:
+        self._last_heartbeat, self._last_seen_at = time.monotonic(), time.time()
+
+    def _silent_for(self) -> float:
+        """By both clocks: the monotonic one stands still while the machine sleeps, and Redis' does not."""
+        return max(time.monotonic() - self._last_heartbeat, time.time() - self._last_seen_at)
 
     def get_heartbeat_ttl(self, job: RqJob, working_time: float = 0.0) -> int:  # noqa: ARG002
         return LAPSE

@@ -7,7 +7,7 @@
 -- returns  {ids of quarantined jobs, paused queues, '1' when other workers are registered, '1' when ended jobs are kept,
 --          then queue and Unix time of
 --          the next delayed job, for each that has one}
--- cost     2 while nothing waits, and for dead workers HGETALL and PTTL per other worker; else 4 EXISTS, HKEYS, and per
+-- cost     2 while nothing waits, and for dead workers HGETALL and PTTL per other worker; else DEL, 3 EXISTS, 2 HKEYS, and per
 --          queue ZRANGE, 2 LLEN, ZRANGE, and what bring_back.lua says
 
 -- include frugal_bells
@@ -70,6 +70,7 @@ local function look_at_all()
   local ended = scope == 'workers' and {'rq:finished:', 'rq:failed:', 'rq:canceled:'} or {}
   if not exist({'rq:scheduled:', 'rq:wip:', 'rq:queue:', unpack(ended)}, 'clianta:paused', 'clianta:lanes') then return end
   if #ended > 0 and exist(ended) then has_ended = '1' end
+  redis.call('DEL', 'clianta:doorbell') -- all that it could say is seen now; and what follows is allowed when Redis is full
   paused = redis.call('HKEYS', 'clianta:paused')
   local has_delayed, has_running = exist({'rq:scheduled:'}), exist({'rq:wip:'})
   for _, queue in ipairs(redis.call('HKEYS', 'clianta:lanes')) do empty_lanes(queue) end

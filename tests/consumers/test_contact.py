@@ -21,7 +21,6 @@ from publishers import events
 from queues.connection import redis
 from queues.job import Job
 from schemas.contact import ContactCreated, ContactUpdated
-from services import lead_score
 
 pytestmark = pytest.mark.usefixtures("stores")
 
@@ -47,31 +46,6 @@ def new_contact(workspace: Workspace, number: int = 0, **fields: Any) -> Contact
 
 def created(contact: Contact, source: Source = "form") -> ContactCreated:
     return ContactCreated(workspace_id=str(contact.workspace_id), contact_id=str(contact.id), source=source)
-
-
-def test_a_grade_is_told_of_when_it_is_another_one(workspace: Workspace, run_jobs: Callable[[], int]) -> None:
-    contact = new_contact(workspace, source="form")
-    event = ContactUpdated(workspace_id=str(workspace.id), contact_id=str(contact.id), changed=["company"])
-    for fields in ({}, {"phone": "+1 202 555 0100"}, {"company": "Navy"}, {}):
-        Contact.upsert(workspace.id, contact.email, fields)
-        events.publish(event)
-        run_jobs()
-    told = [
-        record.payload for record in EventRecord.objects(type="contact.score_changed").order_by("position")
-    ]
-    assert [(p.get("previousGrade"), p["grade"], p["score"]) for p in told] == [
-        (None, "C", 35),
-        ("C", "B", 60),
-    ]
-    assert Contact.objects.get().lead_score_version == lead_score.VERSION
-
-
-def test_a_grade_is_told_of_once_although_the_worker_died(workspace: Workspace) -> None:
-    contact = new_contact(workspace)
-    for _ in range(2):
-        reactions.score_lead(created(contact), DELIVERY)
-        Contact.objects.update(unset__lead_grade=True)  # as if it had died before it was stored
-    assert EventRecord.objects(type="contact.score_changed").count() == 1
 
 
 @pytest.mark.parametrize(
@@ -109,6 +83,42 @@ def test_an_updated_contact_is_scored_again(run_jobs: Callable[[], int], workspa
     )
     run_jobs()
     assert (contact.reload().lead_score, contact.lead_grade) == (60, "B")
+    told = EventRecord.objects(type="contact.score_changed").order_by("position")
+    grades = [(record.payload.get("previousGrade"), record.payload["grade"]) for record in told]
+    assert grades == [(None, "D"), ("D", "B")]
+
+
+def test_a_new_grade_is_told_once_though_the_worker_died_before_it_was_stored(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    contact = new_contact(workspace)
+    with monkeypatch.context() as patch:
+        patch.setattr(Contact, "record_score", _die)
+        with pytest.raises(ConnectionError):
+            reactions.score_lead(created(contact), DELIVERY)
+    for _ in range(2):
+        reactions.score_lead(created(contact), DELIVERY)
+    assert EventRecord.objects(type="contact.score_changed").count() == 1
+    assert contact.reload().lead_grade == "D"
+
+
+def test_a_new_owner_is_told_once_though_the_worker_died_before_it_was(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    contact = new_contact(workspace)
+    with monkeypatch.context() as patch:
+        patch.setattr("publishers.contacts.owner_assigned", _die)
+        with pytest.raises(ConnectionError):
+            reactions.assign_owner(created(contact), DELIVERY)
+    for _ in range(2):
+        reactions.assign_owner(created(contact), DELIVERY)
+    told = EventRecord.objects.get(type="contact.owner_assigned")
+    assert told.payload["ownerId"] == str(contact.reload().assigned_to)
+    assert workspace.reload().owner_turn == 1
+
+
+def _die(*_: Any, **__: Any) -> None:
+    raise ConnectionError
 
 
 def test_owners_take_turns_and_inactive_members_get_none(workspace: Workspace) -> None:

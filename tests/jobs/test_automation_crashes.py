@@ -42,7 +42,6 @@ class Killed(BaseException):
 STEPS: list[tuple[Any, str]] = [
     (Trigger, "any_for"),
     (Trigger, "claim_run"),
-    (automations, "enqueue"),
     (automations, "enqueue_many"),
     (TriggerRun, "store_new"),
     (TriggerRun, "of_event"),
@@ -99,7 +98,7 @@ def drain() -> None:
 
 def effects(event_id: str, sink: Sink) -> dict[str, Any]:
     return {
-        "notices": Notification.objects.count(),
+        "notices": Notification.objects(kind="automation").count(),
         "tasks": Task.objects.count(),
         "told of tasks": EventRecord.objects(type="task.created").count(),
         "enrolments": Enrolment.objects.count(),

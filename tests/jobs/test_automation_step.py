@@ -82,7 +82,7 @@ def test_a_matching_automation_does_each_action_once(run_jobs: RunJobs, workspac
     for place in (0, 1, 0, 1):
         assert automation_step.run(run_id, place) == "done"
 
-    task, notice_ = Task.objects.get(), Notification.objects.get()
+    task, notice_ = Task.objects.get(), Notification.objects.get(kind="automation")
     assert (task.title, task.assigned_to, task.contact_id) == ("Call Grace", OWNER, Contact.objects.get().id)
     assert (notice_.message, notice_.user_id) == ("Grace of Navy is here", OWNER)
     run = TriggerRun.objects.get()
@@ -101,7 +101,8 @@ def test_a_member_that_is_named_comes_before_the_owner(run_jobs: RunJobs, worksp
         {"type": "create_task", "title": "y", "assignedTo": str(ada)},
     )
     run_jobs()
-    assert (Notification.objects.get().user_id, Task.objects.get().assigned_to) == (ada, ada)
+    notice = Notification.objects.get(kind="automation")
+    assert (notice.user_id, Task.objects.get().assigned_to) == (ada, ada)
 
 
 def test_an_event_about_a_deal_speaks_of_it_and_of_its_owner(run_jobs: RunJobs, workspace: Workspace) -> None:
@@ -166,7 +167,7 @@ def test_a_missing_variable_makes_a_dead_letter_that_works_once_it_is_filled(
     Contact.objects.update(set__job_title="Admiral")
     assert automation_step.run(run_id, 0) == "done"
     assert TriggerRun.objects.get().status == "done"
-    assert Notification.objects.get().message == "Admiral is here"
+    assert Notification.objects.get(kind="automation").message == "Admiral is here"
 
 
 @pytest.mark.parametrize("how", ["off", "deleted"])

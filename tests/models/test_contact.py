@@ -105,8 +105,8 @@ def test_without_announcement_nothing_is_noted() -> None:
 
 def test_a_contact_that_has_an_owner_keeps_it() -> None:
     contact, first, second = upsert({}), ObjectId(), ObjectId()
-    assert contact.assign(first)
-    assert not contact.assign(second)
+    assert contact.assign(first, "test")
+    assert not contact.assign(second, "test")
     assert Contact.objects.get().assigned_to == first
 
 

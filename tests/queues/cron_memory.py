@@ -8,6 +8,7 @@ from typing import Any
 
 from rq.utils import as_text
 
+from queues import profiles
 from queues.connection import redis
 from queues.cron import Scheduler
 from queues.cron_entry import CronEntry
@@ -58,7 +59,8 @@ def entry(
 
 
 def scheduler(store: Memory, **options: Any) -> Scheduler:
-    return Scheduler(store, redis(), **options)
+    """Of this process' profile."""
+    return profiles.scheduler()(store, redis(), **options)
 
 
 def queued() -> list[str]:

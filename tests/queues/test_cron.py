@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import threading
 import zlib
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
+import config
 from queues import cron_control
 from queues.connection import redis
 from queues.cron_entry import CronEntry, Overlap
@@ -20,9 +22,15 @@ from tests.waiting import wait_until
 MINUTE = timedelta(minutes=1)
 
 
-@pytest.fixture
-def table(clean_redis: None) -> tuple[CronEntry, ...]:
-    return (entry(overlap=Overlap.QUEUE), entry("nightly", "0 2 * * *"))
+@pytest.fixture(params=["standard", "frugal"])
+def table(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, clean_redis: None
+) -> Iterator[tuple[CronEntry, ...]]:
+    """For a scheduler of either profile."""
+    monkeypatch.setenv("QUEUE_PROFILE", request.param)
+    config.settings.cache_clear()
+    yield (entry(overlap=Overlap.QUEUE), entry("nightly", "0 2 * * *"))
+    config.settings.cache_clear()
 
 
 def test_registering_twice_leaves_one_entry_each(table: tuple[CronEntry, ...]) -> None:
@@ -154,7 +162,7 @@ def test_the_schedule_is_rebuilt_when_redis_comes_back_empty(table: tuple[CronEn
     cron = scheduler(Memory(*table))
     cron.wake(NOON)
     redis().flushall()
-    assert cron.wake(NOON) == NOON + 5 * MINUTE
+    assert cron.wake(NOON + 5 * MINUTE) == NOON + 10 * MINUTE
     assert cron.names() == {"mail", "nightly"}
     assert redis().exists(cron.key)
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from subprocess import Popen
@@ -24,6 +26,7 @@ from queues.job import Job
 from queues.names import BY_PRIORITY
 from queues.new_job import JobIsRunning
 from tests.queues.conftest import StartWorker, ledger, new_job, status_of
+from tests.sink import listening
 from tests.waiting import wait_until
 
 FAST = {"QUEUE_MAX_JOBS_PER_SECOND": "0"}
@@ -196,6 +199,18 @@ def test_nothing_can_begin_to_wait_for_a_job_that_runs(start: Start) -> None:
     wait_until(lambda: not left())
 
 
+def test_a_finished_job_is_announced(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WEBHOOK_SECRET", "a secret of some length")
+    monkeypatch.setenv("WEBHOOK_ALLOW_PRIVATE", "true")
+    config.settings.cache_clear()
+    with listening() as sink:
+        enqueue(replace(new_job("note", "w1", what="hello"), webhook=f"{sink.url}/hook"))
+        start()
+        (request,) = wait_until(lambda: sink.requests)
+    assert json.loads(request.body)["result"] == "hello"
+    assert status_of("w1") == "finished"
+
+
 # Pause, suspend.
 
 
@@ -307,7 +322,7 @@ def test_a_bell_without_a_job_does_no_harm(start: Start) -> None:
     redis().delete("rq:job:n1")
     start()
     wait_until(lambda: not left())
-    assert ledger() == ["0", "2"]
+    assert sorted(ledger()) == ["0", "2"]
 
 
 def test_jobs_without_a_bell_are_found_at_a_worker_s_start(start: Start) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from jobs import contact_erasure
-from models.activity import Activity
+from models.activity import About, Activity
 from models.contact import Contact
 from models.facts import of_contact
 from models.workspace import Workspace
@@ -87,7 +87,7 @@ def _facts(contact: Contact) -> dict[str, Any]:
     workspace = Workspace.objects(id=contact.workspace_id).first()
     members = workspace.members if workspace else []
     owner = next((member.name for member in members if member.user_id == contact.assigned_to), None)
-    entries = Activity.objects(contact_id=contact.id).order_by("-happened_at").limit(TIMELINE)
+    entries = Activity.timeline(contact.workspace_id, About(contact_id=contact.id), TIMELINE)
     return {
         "id": known["id"],
         "workspace": workspace.name if workspace else str(contact.workspace_id),

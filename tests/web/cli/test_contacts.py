@@ -24,7 +24,7 @@ def test_a_contact_is_shown_with_score_owner_and_timeline(
     run_jobs()
     (shown,) = flask_json("contacts", "show", "Grace@navy.test")
     assert (shown["owner"], shown["lead_grade"], shown["workspace"]) == ("Ada", "D", "Acme")
-    assert [entry["kind"] for entry in shown["timeline"]] == ["contact_created"]
+    assert [entry["kind"] for entry in shown["timeline"]] == ["contact_owner_assigned", "contact_created"]
     assert "Contact created (manual)" in flask("contacts", "show", "grace@navy.test").output
 
 

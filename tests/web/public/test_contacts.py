@@ -42,7 +42,7 @@ def test_a_new_contact_is_stored_published_scored_and_on_the_timeline(
     contact.reload()
     assert contact.lead_score
     assert contact.assigned_to == api.workspace.members[0].user_id
-    assert Activity.objects.get().kind == "contact_created"
+    assert {entry.kind for entry in Activity.objects} == {"contact_created", "contact_owner_assigned"}
 
 
 def test_a_known_contact_is_overwritten_and_the_event_names_what_changed(api: Api) -> None:

@@ -1,0 +1,61 @@
+"""Reactions to the silence of a deal."""
+
+from __future__ import annotations
+
+from bson import ObjectId
+
+from consumers import activity, notices
+from consumers.registry import Delivery, reacts_to
+from models.deal import Deal
+from models.store import object_id
+from models.task import Task
+from publishers import tasks
+from schemas.deal import DealStale
+
+
+@reacts_to(DealStale)
+def log_silence(event: DealStale, delivery: Delivery) -> None:
+    """Enter it in the timelines of the deal and its contact. Safe to run twice: entered once."""
+    activity.log_later(
+        delivery,
+        workspace_id=event.workspace_id,
+        contact_id=event.contact_id,
+        deal_id=event.deal_id,
+        kind="deal_stale",
+        title=f"Nothing has happened since {event.quiet_since:%d %B %Y}",
+        details={"dealId": event.deal_id, "level": event.level},
+    )
+
+
+@reacts_to(DealStale)
+def tell_owner(event: DealStale, delivery: Delivery) -> None:
+    """The owner, or the admins when it has none or is at risk. Safe to run twice: told once."""
+    message = f"Nothing has happened with {_title(event)} since {event.quiet_since:%d %B %Y}"
+    for user_id in {event.assigned_to, None} if event.level == "at_risk" else {event.assigned_to}:
+        notices.tell(
+            delivery,
+            workspace_id=event.workspace_id,
+            user_id=user_id,
+            kind=f"deal_{event.level}",
+            message=message,
+            contact_id=event.contact_id,
+        )
+
+
+@reacts_to(DealStale)
+def create_task(event: DealStale, _delivery: Delivery) -> None:
+    """Somebody should be in touch. Safe to run twice: one task per quiet spell, and one event per task."""
+    task = Task.create_once(
+        workspace_id=ObjectId(event.workspace_id),
+        contact_id=object_id(event.contact_id),
+        assigned_to=object_id(event.assigned_to),
+        title=f"Get in touch about {_title(event)}",
+        key=f"deal.stale:{event.deal_id}:{event.quiet_since.isoformat()}",
+        deal_id=ObjectId(event.deal_id),
+    )
+    tasks.created(task, deal_id=task.deal_id)
+
+
+def _title(event: DealStale) -> str:
+    deal = Deal.objects(id=ObjectId(event.deal_id)).only("title").first()
+    return deal.title if deal else "a deal"

@@ -1,0 +1,46 @@
+"""Reactions to what people do with mail. What mailboxes receive is in the timeline before its event is out,
+see `jobs.email_announce`.
+"""
+
+from __future__ import annotations
+
+from consumers import activity
+from consumers.registry import Delivery, reacts_to
+from schemas.email import EmailClicked, EmailOpened, EmailUnsubscribed
+
+METHODS = {
+    "one_click": "with one click",
+    "page": "on the page",
+    "reply": "by a reply",
+    "manual": "by request",
+}
+
+
+@reacts_to(EmailOpened, EmailClicked)
+def log_hit(event: EmailOpened | EmailClicked, delivery: Delivery) -> None:
+    """Machines' are shown, too, as theirs. Safe to run twice: entered once."""
+    is_click = isinstance(event, EmailClicked)
+    done = "Followed a link in an e-mail" if is_click else "Opened an e-mail"
+    activity.log_later(
+        delivery,
+        workspace_id=event.workspace_id,
+        contact_id=event.contact_id,
+        kind=event.type.replace(".", "_"),
+        title=f"{done} (a mail scanner)" if event.is_machine else done,
+        happened_at=event.clicked_at if isinstance(event, EmailClicked) else event.opened_at,
+        details={"attemptId": event.attempt_id, "url": getattr(event, "url", None)},
+    )
+
+
+@reacts_to(EmailUnsubscribed)
+def log_unsubscription(event: EmailUnsubscribed, delivery: Delivery) -> None:
+    """Enter it in the contact's timeline. Safe to run twice: entered once."""
+    activity.log_later(
+        delivery,
+        workspace_id=event.workspace_id,
+        contact_id=event.contact_id,
+        kind="email_unsubscribed",
+        title=f"Unsubscribed {METHODS[event.method]}",
+        happened_at=event.unsubscribed_at,
+        details={"attemptId": event.attempt_id},
+    )

@@ -1,0 +1,56 @@
+"""Reactions to what people do with an opportunity."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from consumers import activity
+from consumers.registry import Delivery, reacts_to
+from schemas.opportunity import (
+    OpportunityCreated,
+    OpportunityLost,
+    OpportunityStageChanged,
+    OpportunityWon,
+)
+
+Told = OpportunityCreated | OpportunityStageChanged | OpportunityWon | OpportunityLost
+DETAILS = {"stage", "previous_stage", "amount", "currency", "reason"}
+
+
+@reacts_to(OpportunityCreated, OpportunityStageChanged, OpportunityWon, OpportunityLost)
+def log_opportunity(event: Told, delivery: Delivery) -> None:
+    """Enter it in the timelines of the deal and its first contact. Safe to run twice: entered once."""
+    activity.log_later(
+        delivery,
+        workspace_id=event.workspace_id,
+        contact_id=event.contact_id,
+        deal_id=event.deal_id,
+        kind=event.type.replace(".", "_"),
+        title=_title(event),
+        happened_at=_moment(event),
+        details={**event.model_dump(by_alias=True, include=DETAILS, mode="json"), "dealId": event.deal_id},
+    )
+
+
+def _title(event: Told) -> str:
+    match event:
+        case OpportunityStageChanged(previous_stage=str(before)):
+            return f"Opportunity moved from {before} to {event.stage}"
+        case OpportunityStageChanged():
+            return f"Opportunity moved to {event.stage}"
+        case OpportunityCreated():
+            return "Opportunity opened"
+        case OpportunityWon():
+            return "Opportunity won"
+        case OpportunityLost():
+            return "Opportunity lost"
+
+
+def _moment(event: Told) -> datetime | None:
+    match event:
+        case OpportunityStageChanged():
+            return event.changed_at
+        case OpportunityWon() | OpportunityLost():
+            return event.closed_at
+        case OpportunityCreated():
+            return None
