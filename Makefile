@@ -7,7 +7,7 @@ VAR    ?= var
 STAMP  := $(VENV)/installed
 BENCH  := .venv-bench
 BULLMQ := bench/peers/bullmq
-BENCHMARKS := throughput budget latency scale
+BENCHMARKS := throughput budget latency scale automations
 
 .DEFAULT_GOAL := help
 .PHONY: help install run test soak lint format lock bench clean

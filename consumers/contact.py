@@ -37,7 +37,7 @@ def score_lead(event: ContactCreated | ContactUpdated, delivery: Delivery) -> No
         contacts.score_changed(
             contact, result.value, result.grade, previous=contact.lead_grade, occasion=_occasion(delivery)
         )
-    contact.record_score(result.value, result.grade, result.reasons)
+    contact.record_score(result.value, result.grade, result.reasons, result.version)
 
 
 @reacts_to(ContactCreated)

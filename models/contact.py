@@ -114,6 +114,7 @@ class Contact(Document):
     lead_score = IntField()
     lead_grade = StringField(choices=("A", "B", "C", "D"))
     lead_score_reasons = ListField(StringField())
+    lead_score_version = IntField()  # of the rules that it was scored by
     intent_score = IntField()  # the sum of its signals; both are changed together, in `contact_intent` only
     intent = EmbeddedDocumentField(Intent)
     enriched_at = DateTimeField()  # when it was last looked up, found or not
@@ -256,9 +257,12 @@ class Contact(Document):
         """The contacts that work there now."""
         return list(cls.objects(workspace_id=workspace_id, company_id=company_id).scalar("id"))
 
-    def record_score(self, score: int, grade: str, reasons: list[str]) -> None:
+    def record_score(self, score: int, grade: str, reasons: list[str], version: int) -> None:
         Contact.objects(id=self.id).update_one(
-            set__lead_score=score, set__lead_grade=grade, set__lead_score_reasons=reasons
+            set__lead_score=score,
+            set__lead_grade=grade,
+            set__lead_score_reasons=reasons,
+            set__lead_score_version=version,
         )
 
     @classmethod

@@ -72,12 +72,16 @@ def decay(part: Range, as_of: datetime, rules: IntentRules, *, occasion: str, ba
 
 def pipeline(as_of: datetime, rules: IntentRules, occasion: str, batch: str) -> list[Expression]:
     """The update of one contact."""
-    signals = {"$mergeObjects": [_faded(kind, as_of, rules) for kind in KINDS]}
     return [
-        {"$set": {"intent.signals": signals, "intent.score_before": {"$ifNull": ["$intent_score", 0]}}},
-        {"$set": {"intent_score": _score(), "intent.version": _next_version(), "intent.due_at": _due_at()}},
-        {"$set": {"intent.unannounced": _announcements(rules, occasion, batch)}},
-        {"$unset": "intent.score_before"},
+        {"$set": {"intent.signals": {"$mergeObjects": [_faded(kind, as_of, rules) for kind in KINDS]}}},
+        {
+            "$set": {
+                "intent_score": _score(),
+                "intent.version": {"$add": [{"$ifNull": ["$intent.version", 0]}, 1]},
+                "intent.due_at": _due_at(),
+                "intent.unannounced": _announcements(rules, occasion, batch),
+            }
+        },
     ]
 
 
@@ -89,26 +93,26 @@ def _faded(kind: str, as_of: datetime, rules: IntentRules) -> Expression:
     """`{kind: signal}` as it is left, or `{}`."""
     signal = f"$intent.signals.{kind}"
     last = {"$ifNull": [f"{signal}.decayed_at", f"{signal}.since"]}
-    whole_days = {"$floor": {"$divide": [{"$subtract": [as_of, last]}, DAY_MS]}}
-    points = {"$subtract": [f"{signal}.points", {"$multiply": [{"$toInt": "$$days"}, rules.decay_per_day]}]}
+    whole_days = {"$toInt": {"$floor": {"$divide": [{"$subtract": [as_of, last]}, DAY_MS]}}}
+    points = {"$subtract": [f"{signal}.points", {"$multiply": ["$$days", rules.decay_per_day]}]}
     left = {
-        "points": {"$max": [0, points]},
+        "points": "$$points",  # above 0, as what is less than that was below what is kept
         "since": f"{signal}.since",
-        "decayed_at": {"$add": [last, {"$multiply": [{"$toLong": "$$days"}, DAY_MS]}]},
+        "decayed_at": {"$add": [last, {"$multiply": ["$$days", DAY_MS]}]},
     }
-    kept = {"$cond": [{"$lt": [left["points"], rules.remove_below]}, NOTHING, {kind: left}]}
-    is_due = {"$and": [{"$lt": [f"{signal}.since", as_of - DAY]}, {"$gte": ["$$days", 1]}]}
-    as_it_is = {kind: signal}
-    decided = {"$let": {"vars": {"days": whole_days}, "in": {"$cond": [is_due, kept, as_it_is]}}}
-    return {"$cond": [{"$eq": [{"$type": signal}, "missing"]}, NOTHING, decided]}
+    kept = {"$cond": [{"$lt": ["$$points", rules.remove_below]}, NOTHING, {kind: left}]}
+    is_due = {"$and": [{"$gte": ["$$days", 1]}, {"$lt": [f"{signal}.since", as_of - DAY]}]}
+    faded = {"$cond": [is_due, _let("points", points, kept), {kind: signal}]}
+    is_missing = {"$eq": [{"$type": signal}, "missing"]}
+    return {"$cond": [is_missing, NOTHING, _let("days", whole_days, faded)]}
+
+
+def _let(name: str, value: Expression, then: Expression) -> Expression:
+    return {"$let": {"vars": {name: value}, "in": then}}
 
 
 def _score() -> Expression:
     return {"$add": [{"$ifNull": [f"$intent.signals.{kind}.points", 0]} for kind in KINDS]}
-
-
-def _next_version() -> Expression:
-    return {"$add": [{"$ifNull": ["$intent.version", 0]}, 1]}
 
 
 def _due_at() -> Expression:
@@ -124,14 +128,15 @@ def _due_at_of(kind: str) -> Expression:
 
 
 def _announcements(rules: IntentRules, occasion: str, batch: str) -> Expression:
-    before, after = _level("$intent.score_before", rules), _level("$intent_score", rules)
-    told = {"level": after, "previous_level": before, "score": "$intent_score"}
+    """Within the update that sets the score, `$intent_score` is still the one before."""
+    before, after = _level({"$ifNull": ["$intent_score", 0]}, rules), _level("$$score", rules)
+    told = {"level": after, "previous_level": before, "score": "$$score"}
     entry = {**told, "occasion": occasion, "batch": batch}
     more = {"$concatArrays": [{"$ifNull": ["$intent.unannounced", []]}, [entry]]}
     as_it_is = {"$ifNull": ["$intent.unannounced", "$$REMOVE"]}
-    return {"$cond": [{"$eq": [before, after]}, as_it_is, more]}
+    return _let("score", _score(), {"$cond": [{"$eq": [before, after]}, as_it_is, more]})
 
 
-def _level(score: str, rules: IntentRules) -> Expression:
+def _level(score: str | Expression, rules: IntentRules) -> Expression:
     medium = {"$cond": [{"$gte": [score, rules.medium]}, "medium", "low"]}
     return {"$cond": [{"$gte": [score, rules.high]}, "high", medium]}

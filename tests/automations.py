@@ -33,7 +33,7 @@ def grace(workspace: Workspace, **fields: Any) -> Contact:
     """A contact that is known to the last field."""
     known = {"first_name": "Grace", "company": "Navy", "tags": ["vip"], "assigned_to": OWNER} | fields
     contact, _ = Contact.upsert(workspace.id, "grace@navy.test", known)
-    contact.record_score(45, "C", [])
+    contact.record_score(45, "C", [], 1)
     return contact.reload()
 
 

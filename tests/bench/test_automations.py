@@ -1,0 +1,46 @@
+"""The benchmark of the automations measures what it says."""
+
+from __future__ import annotations
+
+import pytest
+
+from bench import automations, automations_decay
+from jobs import intent_score_decay
+from models.contact import Contact
+from queues.connection import redis
+from queues.job import Job
+
+PART = {"contacts": 100, "seconds": 3.0, "bare_seconds": 1.0, "commands": 10, "ranges": 1, "peak_mb": 70.0}
+
+
+def missed(*parts: automations.Part) -> list[str]:
+    return [goal.name.split(": ")[1] for goal in automations.goals("decay", list(parts)) if not goal.ok]
+
+
+def test_goals_are_reached_at_their_limits() -> None:
+    assert missed(PART, PART | {"peak_mb": 77.0}) == []
+
+
+@pytest.mark.parametrize(
+    ("worse", "named"),
+    [
+        ({"seconds": 3.1}, "times the bare statement"),
+        ({"commands": 11}, "store commands per range"),
+        ({"peak_mb": 78.0}, "memory"),
+    ],
+)
+def test_what_grows_with_the_crm_misses_its_goal(worse: automations.Part, named: str) -> None:
+    assert missed(PART, PART | worse) == [named]
+
+
+@pytest.mark.usefixtures("stores")
+def test_the_seeded_contacts_all_decay_and_a_job_that_does_less_is_found_out() -> None:
+    automations_decay.seed(60)
+    with pytest.raises(RuntimeError, match="0 of 60"):
+        automations_decay.check(60)
+    automations_decay.run()
+    for job_id in redis().lrange("rq:queue:analytics", 0, -1):
+        intent_score_decay.decay(**Job.fetch(job_id.decode(), redis()).kwargs)
+    automations_decay.check(60)
+    automations_decay.bare()
+    assert {contact.intent.version for contact in Contact.objects} == {3}
