@@ -35,7 +35,7 @@ soak: $(STAMP) ## Run the fault tests and their long variants again and again (R
 		$(BIN)/python -m pytest --numprocesses auto --dist loadfile $(FAULTS) -m "soak or not soak" $(ARGS) || exit 1; done
 ROUNDS ?= 20
 FAULTS := tests/faults tests/queues/test_faults.py tests/queues/test_mishaps.py tests/queues/test_chains.py \
-	tests/test_scheduler_faults.py
+	tests/test_scheduler_faults.py tests/consumers/test_exactly_once.py
 
 lint: $(STAMP) ## ruff, format check, mypy strict
 	$(BIN)/ruff check .
