@@ -19,7 +19,7 @@ from schemas.rules import IntentRules
 
 Expression = dict[str, Any]
 
-READ_AT_ONCE = 10_000  # rows of the planner's query in memory
+READ_AT_ONCE = 2_000  # rows of the planner's query in memory
 NOTHING: Expression = {"$literal": {}}
 DAY_MS = Int64(DAY.total_seconds() * 1_000)
 
@@ -37,7 +37,7 @@ class Range:
 def ranges(as_of: datetime, size: int) -> Iterator[Range]:
     """What is due at a moment, in ranges of `size` contacts. One query, whatever the number of workspaces.
 
-    It reads index entries only, and keeps 10,000 of them at a time. Contacts that are due at the very same
+    It reads index entries only, and keeps 2,000 of them at a time. Contacts that are due at the very same
     millisecond are in the same range.
     """
     rows = Contact._get_collection().find(
