@@ -43,7 +43,7 @@ def measure(job: str, contacts: int) -> Part:
             command = [sys.executable, "-m", "bench.automations_parts", step, job, str(contacts)]
             printed = processes.output_of(command, place.environment)
     part: Part = json.loads(printed)
-    say(f"{job}, {contacts} contacts: {part['seconds']} s, {part['commands']} store commands")
+    say(f"{job}, {contacts} contacts: {part['seconds']} s, bare {part['bare_seconds']} s")
     return part
 
 

@@ -29,9 +29,8 @@ def due(before: datetime) -> Iterator[tuple[ObjectId, ObjectId]]:
 
     One query over all workspaces, which reads index entries only, 10,000 at a time.
     """
-    is_due = {"$or": [{"enriched_at": None}, {"enriched_at": {"$lt": before}}]}
     rows = Contact._get_collection().find(
-        is_due,
+        {"enriched_at": {"$not": {"$gte": before}}},  # missing ones included, from the index alone
         {"workspace_id": 1},
         sort=[("workspace_id", 1), ("enriched_at", 1)],
         batch_size=READ_AT_ONCE,
