@@ -7,7 +7,7 @@ VAR    ?= var
 STAMP  := $(VENV)/installed
 BENCH  := .venv-bench
 BULLMQ := bench/peers/bullmq
-BENCHMARKS := throughput budget latency scale automations
+BENCHMARKS := throughput budget latency scale events automations
 
 .DEFAULT_GOAL := help
 .PHONY: help install run test soak lint format lock bench clean
