@@ -7,7 +7,7 @@ VAR    ?= var
 STAMP  := $(VENV)/installed
 BENCH  := .venv-bench
 BULLMQ := bench/peers/bullmq
-BENCHMARKS := throughput budget latency scale automations
+BENCHMARKS := throughput budget latency scale events automations
 
 .DEFAULT_GOAL := help
 .PHONY: help install run test soak lint format lock bench clean
@@ -35,7 +35,7 @@ soak: $(STAMP) ## Run the fault tests and their long variants again and again (R
 		$(BIN)/python -m pytest --numprocesses auto --dist loadfile $(FAULTS) -m "soak or not soak" $(ARGS) || exit 1; done
 ROUNDS ?= 20
 FAULTS := tests/faults tests/queues/test_faults.py tests/queues/test_mishaps.py tests/queues/test_chains.py \
-	tests/test_scheduler_faults.py
+	tests/test_scheduler_faults.py tests/consumers/test_exactly_once.py
 
 lint: $(STAMP) ## ruff, format check, mypy strict
 	$(BIN)/ruff check .

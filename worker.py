@@ -55,11 +55,23 @@ def run_one(settings: config.Settings) -> None:
     sentry.init(settings.sentry_project, settings.sentry_environment)
     hangs.guard(settings.stuck_after)
     store.connect(settings.mongodb_uri.get_secret_value())
+    threading.Thread(target=check_indexes, daemon=True).start()  # the store may be away: nobody waits for it
     dispatch.load_reactions()  # now, so that no first job pays for the imports
     all_jobs_ended = _start(settings).work()
     sentry.flush()
     if not all_jobs_ended:
         os._exit(0)  # their threads cannot be ended otherwise; the jobs were handed back
+
+
+def check_indexes() -> None:
+    """Say which indexes are missing: jobs run without them, but read whole collections."""
+    try:
+        missing = store.missing_indexes()
+    except store.StoreError as error:
+        log.warning("⚠️  indexes not checked: the store is away", error=type(error).__name__)
+        return
+    if missing:
+        log.error("❌ indexes are missing: run flask db indexes", missing=missing)
 
 
 def _start(settings: config.Settings) -> Worker:

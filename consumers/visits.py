@@ -20,6 +20,8 @@ def store_visits(event: VisitsTracked, delivery: Delivery) -> None:
     The visitors are looked up after the insert, and who identifies one works the other way round: whichever
     of the two comes second, the visits get their contact.
     """
+    if not event.visits:  # its worker died after they were stored, and the ledger holds them no more
+        return
     workspace_id = ObjectId(event.workspace_id)
     visits = [_document(workspace_id, visit, delivery) for visit in event.visits]
     VisitorEvent.store(visits)

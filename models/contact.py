@@ -136,7 +136,7 @@ class Contact(Document):
         "indexes": [
             {"fields": ["workspace_id", "email"], "unique": True},
             {"fields": ["company_id"], "sparse": True},
-            ["workspace_id", "enriched_at"],
+            ["workspace_id", "enriched_at", "_id"],  # who is due to be enriched
             ["workspace_id", "intent.due_at"],  # ranges of what decays
             {"fields": ["intent.unannounced.batch"], "sparse": True},  # the few that crossed a level
         ],

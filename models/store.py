@@ -54,6 +54,16 @@ def ensure_indexes() -> int:
     return len(documents())
 
 
+def missing_indexes() -> list[str]:
+    """The declared indexes that are not there, like `contacts (workspace_id, email)`. Raises `StoreError`."""
+    return [
+        f"{kind._get_collection_name()} ({', '.join(name for name, _ in index)})"
+        for kind in documents()
+        for index in kind.compare_indexes()["missing"]
+        if index != [("_id", 1)]  # comes with the collection's first document
+    ]
+
+
 def now() -> datetime:
     """The present moment in UTC, to the millisecond, which is what the store keeps."""
     moment = datetime.now(UTC)

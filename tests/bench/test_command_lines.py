@@ -15,7 +15,7 @@ BENCHMARKS = "".join(re.findall(r"^BENCHMARKS := (.+)$", MAKEFILE, re.MULTILINE)
 
 
 def test_there_are_benchmarks() -> None:
-    assert {"throughput", "budget", "latency", "scale"} <= set(BENCHMARKS)
+    assert {"throughput", "budget", "latency", "scale", "events"} <= set(BENCHMARKS)
 
 
 @pytest.mark.parametrize("name", BENCHMARKS)

@@ -5,7 +5,10 @@ from __future__ import annotations
 import mongoengine
 import pytest
 from bson import ObjectId
+from pymongo.errors import ServerSelectionTimeoutError
+from structlog.testing import capture_logs
 
+import worker
 from models import store
 from models.contact import Contact
 from models.workspace import Member, Workspace
@@ -38,3 +41,25 @@ def test_fields_of_another_version_are_read_over_and_kept() -> None:
     assert Contact._get_collection().find_one()["company_id"] == company_id
     stored = Workspace._get_collection().find_one()
     assert (stored["plan"], stored["members"][0]["phone"]) == ("team", "1")
+
+
+@pytest.mark.usefixtures("clean_store")
+def test_an_index_that_is_missing_is_named_until_it_is_there() -> None:
+    assert store.missing_indexes() == []
+    Contact._get_collection().drop_index("workspace_id_1_intent.due_at_1")
+    assert store.missing_indexes() == ["contacts (workspace_id, intent.due_at)"]
+    with capture_logs() as logs:
+        worker.check_indexes()
+    assert logs[0]["missing"] == ["contacts (workspace_id, intent.due_at)"]
+    store.ensure_indexes()
+    assert store.missing_indexes() == []
+
+
+def test_an_absent_store_is_not_checked(monkeypatch: pytest.MonkeyPatch) -> None:
+    def away() -> list[str]:
+        raise ServerSelectionTimeoutError
+
+    monkeypatch.setattr(store, "missing_indexes", away)
+    with capture_logs() as logs:
+        worker.check_indexes()
+    assert "store is away" in logs[0]["event"]

@@ -99,6 +99,7 @@ def _facts(contact: Contact) -> dict[str, Any]:
         "lead_score": contact.lead_score,
         "lead_grade": contact.lead_grade,
         "reasons": list(contact.lead_score_reasons),
+        "intent_score": contact.intent_score or 0,
         "last_activity_at": contact.last_activity_at,
         "timeline": [
             {"kind": e.kind, "title": e.title, "happened_at": e.happened_at, "details": dict(e.details)}
