@@ -21,8 +21,8 @@ JOBS = ("intent-score-decay",)
 BARE = 3  # times the bare statement
 MEMORY = 1.1  # times that of the smallest CRM
 PER_RANGE = 6  # store commands: rules, update, crossings; events, queued, published
-PLANNER = 4  # store commands of the tick's job, and one per 10,000 contacts to read on
-READ_AT_ONCE = 10_000
+PLANNER = 4  # store commands of the tick's job, and one per 2,000 contacts to read on
+READ_AT_ONCE = 2_000
 
 Part = dict[str, Any]  # what `bench.automations_parts` prints
 

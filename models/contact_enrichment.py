@@ -12,7 +12,7 @@ from pymongo import UpdateOne
 
 from models.contact import Contact
 
-READ_AT_ONCE = 10_000  # rows of the planner's query in memory
+READ_AT_ONCE = 2_000  # rows of the planner's query in memory
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Enriched:
 def due(before: datetime) -> Iterator[tuple[ObjectId, ObjectId]]:
     """Workspaces and contacts that were not enriched since a moment: by workspace, the longest first.
 
-    One query over all workspaces, which reads index entries only, 10,000 at a time.
+    One query over all workspaces, which reads index entries only, 2,000 at a time.
     """
     rows = Contact._get_collection().find(
         {"enriched_at": {"$not": {"$gte": before}}},  # missing ones included, from the index alone

@@ -20,6 +20,7 @@ from schemas.rules import IntentRules
 Sources = Mapping[ObjectId, Sequence[Source]]  # of each contact
 Rows = Mapping[ObjectId, dict[str, Any]]
 
+AT_ONCE = 5_000  # contacts of a batch, in one answer
 READ = {"workspace_id": 1, "intent": 1, "intent_score": 1}
 
 
@@ -57,7 +58,8 @@ def count(workspace_id: ObjectId, sources: Sources, rules: IntentRules) -> list[
 
 def crossed(batch: str) -> list[Crossed]:
     """Contacts with something to announce that came about in this batch. One indexed query."""
-    return _crossed(Contact._get_collection().find({"intent.unannounced.batch": batch}, READ))
+    found = Contact._get_collection().find({"intent.unannounced.batch": batch}, READ, batch_size=AT_ONCE)
+    return _crossed(found)
 
 
 def left_over(first: str, before: str, limit: int) -> list[Crossed]:

@@ -14,13 +14,13 @@ from typing import Any
 from bson import Int64, ObjectId
 
 from models.contact import Contact
-from models.intent import DAY, KINDS, TICK
+from models.intent import DAY, TICK
 from schemas.rules import IntentRules
 
 Expression = dict[str, Any]
 
-READ_AT_ONCE = 10_000  # rows of the planner's query in memory
-NOTHING: Expression = {"$literal": {}}
+READ_AT_ONCE = 2_000  # rows of the planner's query in memory
+SIGNALS: Expression = {"$objectToArray": "$intent.signals"}  # each `{k: kind, v: signal}`
 DAY_MS = Int64(DAY.total_seconds() * 1_000)
 
 
@@ -37,7 +37,7 @@ class Range:
 def ranges(as_of: datetime, size: int) -> Iterator[Range]:
     """What is due at a moment, in ranges of `size` contacts. One query, whatever the number of workspaces.
 
-    It reads index entries only, and keeps 10,000 of them at a time. Contacts that are due at the very same
+    It reads index entries only, and keeps 2,000 of them at a time. Contacts that are due at the very same
     millisecond are in the same range.
     """
     rows = Contact._get_collection().find(
@@ -73,7 +73,7 @@ def decay(part: Range, as_of: datetime, rules: IntentRules, *, occasion: str, ba
 def pipeline(as_of: datetime, rules: IntentRules, occasion: str, batch: str) -> list[Expression]:
     """The update of one contact."""
     return [
-        {"$set": {"intent.signals": {"$mergeObjects": [_faded(kind, as_of, rules) for kind in KINDS]}}},
+        {"$set": {"intent.signals": _faded(as_of, rules)}},
         {
             "$set": {
                 "intent_score": _score(),
@@ -89,22 +89,21 @@ def _has_room(part: Range, due_at: datetime, size: int) -> bool:
     return part.contacts < size or due_at == part.last
 
 
-def _faded(kind: str, as_of: datetime, rules: IntentRules) -> Expression:
-    """`{kind: signal}` as it is left, or `{}`."""
-    signal = f"$intent.signals.{kind}"
-    last = {"$ifNull": [f"{signal}.decayed_at", f"{signal}.since"]}
+def _faded(as_of: datetime, rules: IntentRules) -> Expression:
+    """The signals as they are left, without those that are removed. `$$s`: one of them, kind and value."""
+    last = {"$ifNull": ["$$s.v.decayed_at", "$$s.v.since"]}
     whole_days = {"$toInt": {"$floor": {"$divide": [{"$subtract": [as_of, last]}, DAY_MS]}}}
-    points = {"$subtract": [f"{signal}.points", {"$multiply": ["$$days", rules.decay_per_day]}]}
+    points = {"$subtract": ["$$s.v.points", {"$multiply": ["$$days", rules.decay_per_day]}]}
     left = {
         "points": "$$points",  # above 0, as what is less than that was below what is kept
-        "since": f"{signal}.since",
+        "since": "$$s.v.since",
         "decayed_at": {"$add": [last, {"$multiply": ["$$days", DAY_MS]}]},
     }
-    kept = {"$cond": [{"$lt": ["$$points", rules.remove_below]}, NOTHING, {kind: left}]}
-    is_due = {"$and": [{"$gte": ["$$days", 1]}, {"$lt": [f"{signal}.since", as_of - DAY]}]}
-    faded = {"$cond": [is_due, _let("points", points, kept), {kind: signal}]}
-    is_missing = {"$eq": [{"$type": signal}, "missing"]}
-    return {"$cond": [is_missing, NOTHING, _let("days", whole_days, faded)]}
+    kept = {"$cond": [{"$lt": ["$$points", rules.remove_below]}, None, {"k": "$$s.k", "v": left}]}
+    is_due = {"$and": [{"$gte": ["$$days", 1]}, {"$lt": ["$$s.v.since", as_of - DAY]}]}
+    faded = _let("days", whole_days, {"$cond": [is_due, _let("points", points, kept), "$$s"]})
+    each = {"$map": {"input": SIGNALS, "as": "s", "in": faded}}
+    return {"$arrayToObject": {"$filter": {"input": each, "as": "s", "cond": {"$ne": ["$$s", None]}}}}
 
 
 def _let(name: str, value: Expression, then: Expression) -> Expression:
@@ -112,19 +111,15 @@ def _let(name: str, value: Expression, then: Expression) -> Expression:
 
 
 def _score() -> Expression:
-    return {"$add": [{"$ifNull": [f"$intent.signals.{kind}.points", 0]} for kind in KINDS]}
+    return {"$sum": {"$map": {"input": SIGNALS, "as": "s", "in": "$$s.v.points"}}}
 
 
 def _due_at() -> Expression:
     """As `intent.due_at`; absent without a signal."""
-    soonest = {"$min": [_due_at_of(kind) for kind in KINDS]}
+    first = {"$add": ["$$s.v.since", DAY_MS + int(TICK.total_seconds() * 1_000)]}
+    due_at = {"$ifNull": [{"$add": ["$$s.v.decayed_at", DAY_MS]}, first]}
+    soonest = {"$min": {"$map": {"input": SIGNALS, "as": "s", "in": due_at}}}
     return {"$ifNull": [soonest, "$$REMOVE"]}
-
-
-def _due_at_of(kind: str) -> Expression:
-    signal = f"$intent.signals.{kind}"
-    first = {"$add": [f"{signal}.since", DAY_MS + int(TICK.total_seconds() * 1_000)]}
-    return {"$ifNull": [{"$add": [f"{signal}.decayed_at", DAY_MS]}, first]}
 
 
 def _announcements(rules: IntentRules, occasion: str, batch: str) -> Expression:
