@@ -5,8 +5,10 @@ Every step is safe to repeat; the messages count as announced only after all of 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Iterable, Sequence
 from datetime import datetime
+from typing import Any
 
 from bson import ObjectId
 
@@ -33,7 +35,7 @@ def announce(account: EmailAccount, stored: Sequence[EmailMessage]) -> None:
     """Announce stored messages. Raises `RedisError` when Redis is away; then nothing counts as announced."""
     if not stored:
         return
-    enqueue_many([job for message in stored for job in _timeline_jobs(message)])
+    enqueue_many([_timeline_job(entries) for entries in _by_contact(stored)])
     stamps: dict[ObjectId, datetime] = {}
     for message in stored:
         for contact in message.contact_ids:
@@ -44,24 +46,39 @@ def announce(account: EmailAccount, stored: Sequence[EmailMessage]) -> None:
     EmailMessage.mark_announced(message.id for message in stored)
 
 
-def _timeline_jobs(message: EmailMessage) -> list[NewJob]:
+def _by_contact(stored: Sequence[EmailMessage]) -> Iterable[list[dict[str, Any]]]:
+    """Timeline entries. One contact's only stand together: when it is erased, its jobs go, too."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for message in stored:
+        for entry in _entries(message):
+            found.setdefault(entry["contact_id"], []).append(entry)
+    return found.values()
+
+
+def _timeline_job(entries: list[dict[str, Any]]) -> NewJob:
+    """One insert for all of them. An entry is unique by its source, whatever the job that brings it."""
+    sources = " ".join(entry["source"] for entry in entries)
+    return NewJob(
+        queue=CRM_ACTIVITY_LOG,
+        func="consumers.activity.record_all",
+        id=f"activities-{hashlib.sha256(sources.encode()).hexdigest()[:24]}",
+        kwargs={"entries": entries},
+        description=f"{len(entries)} timeline entries of mail",
+        meta={"workspace_id": entries[0]["workspace_id"]},
+    )
+
+
+def _entries(message: EmailMessage) -> list[dict[str, Any]]:
     return [
-        NewJob(
-            queue=CRM_ACTIVITY_LOG,
-            func="consumers.activity.record",
-            id=f"activity-{message.id}-{contact_id}",
-            kwargs={
-                "workspace_id": str(message.workspace_id),
-                "contact_id": str(contact_id),
-                "kind": f"email_{message.kind.replace('-', '_')}",
-                "title": TITLES[Kind(message.kind)],
-                "source": f"email:{message.id}:{contact_id}",
-                "happened_at": message.sent_at.isoformat(),
-                "details": {"messageId": str(message.id), "subject": message.subject},
-            },
-            description=f"timeline entry email_{message.kind}",
-            meta={"workspace_id": str(message.workspace_id)},
-        )
+        {
+            "workspace_id": str(message.workspace_id),
+            "contact_id": str(contact_id),
+            "kind": f"email_{message.kind.replace('-', '_')}",
+            "title": TITLES[Kind(message.kind)],
+            "source": f"email:{message.id}:{contact_id}",
+            "happened_at": message.sent_at.isoformat(),
+            "details": {"messageId": str(message.id), "subject": message.subject},
+        }
         for contact_id in message.contact_ids
     ]
 

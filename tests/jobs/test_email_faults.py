@@ -409,7 +409,8 @@ def test_the_jobs_of_a_mailbox_name_its_workspace(lively: EmailAccount) -> None:
     sync(lively)
     jobs = [Job.fetch(key.decode()[7:], connection=redis()) for key in redis().keys("rq:job:*")]
     assert {job.meta["workspace_id"] for job in jobs} == {str(WORKSPACE)}
-    assert sum(job.func_name == "consumers.activity.record" for job in jobs) == 4, grace.id
+    timeline = [job.kwargs["entries"] for job in jobs if job.func_name == "consumers.activity.record_all"]
+    assert [entry["contact_id"] for entries in timeline for entry in entries] == [str(grace.id)] * 4
 
 
 def test_jobs_that_waited_while_their_mailbox_was_synced_do_nothing(lively: EmailAccount) -> None:
