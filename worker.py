@@ -33,7 +33,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--one", action="store_true", help="be a child of the process that runs several")
     settings = config.settings()
-    logs.configure(settings.log_format, settings.log_level)
+    logs.configure(settings.log_format, settings.log_level, for_good=True)
     is_alone = settings.worker_processes == 1 and not (settings.worker_max_jobs or settings.worker_max_mb)
     is_child = parser.parse_args().one
     if is_child:

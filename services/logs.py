@@ -56,8 +56,11 @@ def _without_credentials(text: str) -> str:
     return CREDENTIALS_IN_URL.sub(r"\1:[hidden]@", text)
 
 
-def configure(log_format: str, level: str) -> None:
-    """Set up structlog and the standard library's logging alike; call once at a process' start."""
+def configure(log_format: str, level: str, *, for_good: bool = False) -> None:
+    """Set up structlog and the standard library's logging alike; call once at a process' start.
+
+    `for_good`: it will not be called again, so each logger is put together once only.
+    """
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -70,7 +73,7 @@ def configure(log_format: str, level: str) -> None:
         logger_factory=structlog.stdlib.LoggerFactory(),
         # What is below the level costs nothing: it is dropped before any processor sees it.
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level]),
-        cache_logger_on_first_use=False,
+        cache_logger_on_first_use=for_good,
     )
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
