@@ -9,8 +9,13 @@
 -- cost     EXISTS, ZREM, HMGET, HSET, XADD, 2 EXPIRE, ZADD; when it was shown DEL and SREM; and what
 --          settle.lua says when others wait for the job
 
--- include settle
 -- include release
+
+-- Most jobs have nobody who waits for them, and need none of this.
+local function settle_for(...)
+-- include settle
+  settle(...)
+end
 
 local job, queue, ended_at, keep = ARGV[1], ARGV[3], ARGV[7], tonumber(ARGV[8])
 local hash, results = 'rq:job:' .. job, 'rq:results:' .. job
@@ -30,5 +35,5 @@ else
   end
   redis.call('ZADD', 'rq:finished:' .. queue, ARGV[9], job)
 end
-if is_waited_for or batches or webhook then settle(job, 'finished', ended_at, queue, batches, webhook) end
+if is_waited_for or batches or webhook then settle_for(job, 'finished', ended_at, queue, batches, webhook) end
 return 1
