@@ -60,7 +60,7 @@ def takes_many(function: Callable[[Sequence[Any]], None]) -> Reaction:
         function([(event, delivery)])
 
     one.__name__, one.__doc__ = function.__name__, function.__doc__
-    one.at_once = function  # type: ignore[attr-defined]
+    one.at_once = function  # type: ignore[attr-defined]  # a mark on a function: `_react` reads it
     return one
 
 

@@ -176,7 +176,7 @@ class Worker(Performer):
             self._register_anew()
         super().heartbeat(timeout, pipeline)
 
-    def get_heartbeat_ttl(self, job: RqJob, working_time: float = 0.0) -> int:  # noqa: ARG002
+    def get_heartbeat_ttl(self, job: RqJob, working_time: float = 0.0) -> int:  # noqa: ARG002 - the same for all
         return claim.LOCK
 
     # The end.

@@ -137,7 +137,7 @@ class FrugalExchange:
         """Whether nobody took the job for that of a dead worker, since this one was silent for so long."""
         return bool(self._patiently(lambda: self._connection.exists(claimed.execution.id)))
 
-    def next(self, done: Claimed) -> Claimed | None:  # noqa: ARG002
+    def next(self, done: Claimed) -> Claimed | None:  # noqa: ARG002 - the standard exchange looks at it
         """None: the slot is free. What waits has rung for the main thread."""
         return None
 
@@ -155,7 +155,7 @@ class FrugalExchange:
                     log.error("❌ Redis is away: a job that has ended will run again", error=str(error))
                     raise
                 self._leave_replica(error)
-                time.sleep(RECONNECT)
+                time.sleep(RECONNECT)  # nothing of this job can go on without Redis
 
     def _leave_replica(self, error: RedisError) -> None:
         """After a failover our connections may lead to what is a replica now; new ones will not."""

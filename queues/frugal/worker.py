@@ -74,7 +74,7 @@ class FrugalWorker(Worker):
         """By both clocks: the monotonic one stands still while the machine sleeps, and Redis' does not."""
         return max(time.monotonic() - self._last_heartbeat, time.time() - self._last_seen_at)
 
-    def get_heartbeat_ttl(self, job: RqJob, working_time: float = 0.0) -> int:  # noqa: ARG002
+    def get_heartbeat_ttl(self, job: RqJob, working_time: float = 0.0) -> int:  # noqa: ARG002 - the same for all
         return LAPSE
 
     # The end of a run.
