@@ -14,7 +14,6 @@ from bson import ObjectId
 from mongoengine import (
     BooleanField,
     DateTimeField,
-    DictField,
     Document,
     IntField,
     ObjectIdField,
@@ -24,6 +23,7 @@ from pymongo import UpdateOne
 from pymongo.errors import BulkWriteError
 
 import config
+from models.fields import PlainField
 from models.personal import Person, delete
 from models.store import DUPLICATE_KEY, now
 
@@ -36,7 +36,7 @@ class EventRecord(Document):
     version = IntField(required=True)
     workspace_id = ObjectIdField(required=True)
     key = StringField()  # what makes the event unique, like contact.created:<id>; absent = always new
-    payload = DictField()
+    payload = PlainField()
     correlation_id = StringField(required=True)
     causation_id = StringField()
     depth = IntField(default=0)  # how many automations led to it, one after the other
@@ -45,7 +45,7 @@ class EventRecord(Document):
     status = StringField(choices=(*OPEN, DONE, FAILED), default=PENDING)
     is_followed = BooleanField()  # a later event of its subject waits, and is woken when this one has ended
     runs = IntField(default=0)  # how often it was put on the queue once more, each time as a new job
-    reactions = DictField()  # reaction name -> when it was done
+    reactions = PlainField()  # reaction name -> when it was done
     accepted_at = DateTimeField(default=now)
     queued_at = DateTimeField()  # when its job was last known to be in Redis, or its turn not to have come
     done_at = DateTimeField()
@@ -80,9 +80,7 @@ class EventRecord(Document):
     def accept(cls, records: list[EventRecord]) -> list[EventRecord]:
         """Store new events with one command. Of an event with a known key the stored record comes back."""
         try:
-            cls._get_collection().insert_many(
-                [record.to_mongo().to_dict() for record in records], ordered=False
-            )
+            cls._get_collection().insert_many([record.to_mongo() for record in records], ordered=False)
             return records
         except BulkWriteError as error:
             others = [e for e in error.details["writeErrors"] if e["code"] != DUPLICATE_KEY]
