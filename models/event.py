@@ -1,7 +1,8 @@
 """The event ledger: every accepted event, how far it got, and which reactions are done.
 
-pending: accepted, its job is not in Redis yet. queued: its job is. waiting: its job came before its turn, and
-the event before it wakes it. done: every reaction took effect. failed: its job is a dead letter.
+pending: accepted a moment ago, or its job did not reach Redis. queued: its job is there. waiting: its job
+came before its turn, and the event before it wakes it. done: every reaction took effect. failed: its job is a
+dead letter.
 """
 
 from __future__ import annotations
@@ -184,9 +185,13 @@ class EventRecord(Document):
         if changes := _done(reactions):
             EventRecord._get_collection().update_one({"_id": self.id}, {"$set": changes})
 
-    def mark_done(self, reactions: Iterable[str] = ()) -> bool:
-        """Every reaction took effect, these last; returns whether another event waits for it."""
-        change = {"$set": _all_done(reactions), "$unset": {"error": ""}}
+    def mark_done(self, reactions: Iterable[str] = (), drop: Iterable[str] = ()) -> bool:
+        """Every reaction took effect, these last; returns whether another event waits for it.
+
+        `drop`: lists of its payload, what they held is stored elsewhere by now.
+        """
+        emptied: dict[str, Any] = {f"payload.{field}": [] for field in drop}
+        change = {"$set": _all_done(reactions) | emptied, "$unset": {"error": ""}}
         return self._end(self.id, change, bool(self.is_followed))
 
     @classmethod
@@ -232,11 +237,6 @@ class EventRecord(Document):
         visitors = {"payload.visits.visitorId": {"$in": list(person.visitor_ids)}}
         on_their_way = {"status": {"$in": [*OPEN, FAILED]}, "type": "visits.tracked", **visitors}
         return delete(cls, mine) + delete(cls, on_their_way)
-
-    @classmethod
-    def empty(cls, event_id: ObjectId, field: str) -> None:
-        """Drop a list from its payload: what it held is stored elsewhere by now."""
-        cls.objects(id=event_id).update_one(__raw__={"$set": {f"payload.{field}": []}})
 
     @classmethod
     def erase_keys(cls, keys: Iterable[str]) -> None:

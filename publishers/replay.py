@@ -50,7 +50,7 @@ def _step(ids: Sequence[ObjectId]) -> Step:
     dead = [record for record in records if states.get(record.job_id) == "failed"]
     gone = [r for r in records if r.status != WAITING and states.get(r.job_id) not in (*ALIVE, "failed")]
     anew = [record for record in gone if record.begin_anew()]
-    return Step(len(ids), _revive(dead) + events.put_on_queue(anew))
+    return Step(len(ids), _revive(dead) + events.enqueue(anew))
 
 
 def _revive(records: Sequence[EventRecord]) -> int:

@@ -138,7 +138,7 @@ def test_page_views_whose_reaction_fails_are_retried_one_by_one(
         patch.setattr(activity, "log_all", fail)
         api.track(*api.events(3))
     views = published().filter(type="page.viewed")
-    assert {view.status for view in views} == {"queued"}
+    assert {view.status for view in views} == {"pending"}
     assert all(Job.exists(view.job_id, connection=redis()) for view in views)
     run_jobs()
     assert {view.status for view in views.clone()} == {"done"}
