@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any
 
 from bson import ObjectId
 
+from bench.automations_goals import Part, memory, named
+from bench.goals import Goal, at_most
 from jobs import intent_score_decay
 from models.contact import Contact
 from models.intent import DAY
 from queues.names import ANALYTICS
+
+BARE = 3  # times the bare statement
+PER_RANGE = 6  # store commands: rules, update, crossings; events, queued, published
+PLANNER = 4  # store commands of the tick's job, and one per 2,000 contacts to read on
+READ_AT_ONCE = 2_000
 
 QUEUE = ANALYTICS
 SEED = 20_260_201
@@ -55,6 +62,18 @@ def check(contacts: int) -> None:
     wrong = [row for row in sample if row["intent_score"] != _score(row["intent"]["signals"])]
     if decayed != contacts or wrong:
         raise RuntimeError(f"{decayed} of {contacts} contacts decayed; {len(wrong)} scores are wrong")
+
+
+def goals(parts: Sequence[Part]) -> list[Goal]:
+    found = memory("intent-score-decay", parts)
+    for part in parts:
+        name = named("intent-score-decay", part)
+        in_ranges = part["commands"] - PLANNER - part["contacts"] // READ_AT_ONCE
+        found += [
+            at_most(f"{name}: times the bare statement", part["seconds"] / part["bare_seconds"], BARE),
+            at_most(f"{name}: store commands per range", in_ranges / part["ranges"], PER_RANGE),
+        ]
+    return found
 
 
 def _contacts(number: int) -> Iterator[dict[str, Any]]:

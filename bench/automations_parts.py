@@ -12,14 +12,11 @@ from pymongo import monitoring
 from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStartedEvent, CommandSucceededEvent
 
 import config
-from bench import automations_decay
+from bench.automations_jobs import JOBS
 from models import store
 from queues.connection import redis
 from queues.job import Job
 from services import logs
-
-# Each has `seed(contacts)`; `run()`, which enqueues on `QUEUE`; `check(contacts)`, which raises; `bare()`.
-JOBS = {"intent-score-decay": automations_decay}
 
 
 class Counter(CommandListener):

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from bench import automations, automations_decay
+from bench import automations_decay
+from bench.automations_goals import Part, by_what_changed
+from bench.goals import Goal
 from jobs import intent_score_decay
 from models.contact import Contact
 from queues.connection import redis
@@ -13,12 +15,13 @@ from queues.job import Job
 PART = {"contacts": 100, "seconds": 3.0, "bare_seconds": 1.0, "commands": 10, "ranges": 1, "peak_mb": 70.0}
 
 
-def missed(*parts: automations.Part) -> list[str]:
-    return [goal.name.split(": ")[1] for goal in automations.goals("decay", list(parts)) if not goal.ok]
+def missed(goals: list[Goal]) -> list[str]:
+    return [goal.name.split(": ")[1] for goal in goals if not goal.ok]
 
 
 def test_goals_are_reached_at_their_limits() -> None:
-    assert missed(PART, PART | {"peak_mb": 77.0}) == []
+    assert missed(automations_decay.goals([PART, PART | {"peak_mb": 77.0}])) == []
+    assert missed(by_what_changed("a job", [PART, PART | {"peak_mb": 77.0, "seconds": 6.0}])) == []
 
 
 @pytest.mark.parametrize(
@@ -29,8 +32,16 @@ def test_goals_are_reached_at_their_limits() -> None:
         ({"peak_mb": 78.0}, "memory"),
     ],
 )
-def test_what_grows_with_the_crm_misses_its_goal(worse: automations.Part, named: str) -> None:
-    assert missed(PART, PART | worse) == [named]
+def test_what_grows_with_the_crm_misses_its_goal(worse: Part, named: str) -> None:
+    assert missed(automations_decay.goals([PART, PART | worse])) == [named]
+
+
+@pytest.mark.parametrize(
+    ("worse", "named"),
+    [({"seconds": 6.1}, "time"), ({"commands": 11}, "more store commands"), ({"peak_mb": 78.0}, "memory")],
+)
+def test_work_beyond_what_changed_misses_its_goal(worse: Part, named: str) -> None:
+    assert missed(by_what_changed("a job", [PART, PART | worse])) == [named]
 
 
 @pytest.mark.usefixtures("stores")

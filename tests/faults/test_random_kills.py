@@ -71,8 +71,9 @@ class Siege:
     def _kill(self, victim: Process) -> None:
         self.killed[victim.pid] = name_of(victim.pid) or ""
         victim.kill()
-        now = time.monotonic()
-        for job_id in map(as_text, redis().zrange("rq:finished:analytics", 0, -1)):
+        finished = redis().zrange("rq:finished:analytics", 0, -1)
+        now = time.monotonic()  # after the answer: a job may start and finish while we ask
+        for job_id in map(as_text, finished):
             self.finished.setdefault(job_id, now)
         self._lapse_locks()
 

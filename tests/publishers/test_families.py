@@ -156,6 +156,17 @@ def test_a_run_of_an_automation_is_one_deeper_than_its_event() -> None:
     assert (record.depth, record.causation_id, record.correlation_id) == (3, str(OTHER), "c")
 
 
+@pytest.mark.parametrize(("lost", "named", "is_permanent"), [((), ["a", "b"], False), (("b",), ["b"], True)])
+def test_a_permanent_bounce_names_only_the_addresses_that_are_bad(
+    lost: tuple[str, ...], named: list[str], is_permanent: bool
+) -> None:
+    failed = [{"email": email, "is_permanent": email in lost} for email in ("a", "b")]
+    bounce = EmailMessage(id=ID, workspace_id=WORKSPACE, kind="bounce", failed_recipients=failed)
+    emails.bounced(bounce, account, original=None)
+    payload = EventRecord.objects.get().payload
+    assert (payload["recipients"], payload["isPermanent"]) == (named, is_permanent)
+
+
 def test_a_batch_is_one_insert_and_one_round_trip(
     redis_process: Server, count_store_commands: Callable[[], AbstractContextManager[list[str]]]
 ) -> None:
