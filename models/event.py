@@ -45,6 +45,7 @@ class EventRecord(Document):
     status = StringField(choices=(*OPEN, DONE, FAILED), default=PENDING)
     is_followed = BooleanField()  # a later event of its subject waits, and is woken when this one has ended
     runs = IntField(default=0)  # how often it was put on the queue once more, each time as a new job
+    carried_by = StringField()  # the job of an earlier event of its subject, which handles it after that one
     reactions = DictField()  # reaction name -> when it was done
     accepted_at = DateTimeField(default=now)
     queued_at = DateTimeField()  # when its job was last known to be in Redis, or its turn not to have come
@@ -75,6 +76,11 @@ class EventRecord(Document):
     def job_id(self) -> str:
         """Of the job that handles it, or did last."""
         return f"event-{self.id}-{self.runs}" if self.runs else f"event-{self.id}"
+
+    @property
+    def jobs(self) -> set[str]:
+        """The ids of those that may handle it."""
+        return {self.job_id, *([self.carried_by] if self.carried_by else [])}
 
     @classmethod
     def accept(cls, records: list[EventRecord]) -> list[EventRecord]:
@@ -156,17 +162,19 @@ class EventRecord(Document):
 
     def resume(self) -> bool:
         """It goes on in the job that runs already; False when another one was put on the queue for it."""
-        return bool(EventRecord.objects(id=self.id, status=WAITING).update_one(set__status=QUEUED))
+        rows = EventRecord.objects(id=self.id, status=WAITING, runs=self.runs)
+        return bool(rows.update_one(set__status=QUEUED))
 
-    def begin_anew(self) -> bool:
+    def begin_anew(self, carrier: str | None = None) -> bool:
         """Whoever asked handles it from now on, and wakes the next; False when its state is another by now.
 
-        A job that it had before does nothing any more.
+        A job that it had before does nothing any more. `carrier`: the job that handles it, if not its own.
         """
         rows = EventRecord.objects(id=self.id, status=self.status, runs=self.runs)
-        if not rows.update_one(set__status=QUEUED, set__queued_at=now(), set__is_followed=True, inc__runs=1):
+        change = {"set__status": QUEUED, "set__queued_at": now(), "set__is_followed": True, "inc__runs": 1}
+        if not rows.update_one(**change, set__carried_by=carrier):
             return False
-        self.status, self.is_followed, self.runs = QUEUED, True, self.runs + 1
+        self.status, self.is_followed, self.runs, self.carried_by = QUEUED, True, self.runs + 1, carrier
         return True
 
     def suspend(self) -> None:

@@ -160,6 +160,26 @@ def test_who_dies_while_it_handles_the_next_gives_it_a_job_when_it_comes_back(
     assert record.seen == {contact: ["a", "b"]}
 
 
+def test_who_comes_back_leaves_alone_what_another_job_is_handling(
+    record: Record, contact: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second, third = publish(contact, "a", "b", "c")
+    late = stored(second).envelope()
+    deliver(second)
+    deliver(third)
+    redis().delete(QUEUE)
+
+    def react(event: ContactUpdated, delivery: Delivery) -> None:
+        if event.changed == ["c"]:
+            dispatch.handle(second, late)  # its own job comes again, on another worker
+        record.react(event, delivery)
+
+    monkeypatch.setitem(registry._reactions, "contact.updated", {"note": react})
+    deliver(first)
+    assert record.seen == {contact: ["a", "b", "c"]}
+    assert queued() == []
+
+
 def test_other_records_and_events_of_none_do_not_wait(record: Record, contact: str) -> None:
     publish(contact, "a")
     other = str(ObjectId())
@@ -421,7 +441,7 @@ class Killed(BaseException):
     """The process ended here."""
 
 
-def _die(_: Any) -> bool:
+def _die(*_: Any) -> bool:
     raise Killed
 
 
