@@ -29,7 +29,10 @@ from tests.web.cli.conftest import Flask_, Shell
 from web import demo_data
 
 Json = Callable[..., Any]
-OURS = ("contacts", "cron", "db", "demo", "dlq", "env", "events", "jobs", "mailboxes", "queues")
+OURS = (
+    *("business-profile", "contacts", "cron", "db", "demo", "dlq", "env", "events", "jobs", "mailboxes"),
+    *("queues", "tokens", "workspaces"),
+)
 NO_ID = "0" * 24
 
 
