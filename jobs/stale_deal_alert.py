@@ -54,8 +54,7 @@ def alert(workspace_id: str, part: dict[str, str | None], as_of: str) -> dict[st
     """Look at one range, and publish the levels that deals reached.
 
     Safe to run twice: what was looked at has left the range, and what is to be told is noted in the deal
-    until it is published. Three store commands, and three more when there is something to tell; none per
-    deal.
+    until it is published. Three store commands, and two more when there is something to tell; none per deal.
     """
     found, moment = _range(workspace_id, part), datetime.fromisoformat(as_of)
     rules = BusinessProfile.in_force(found.workspace_id, StaleDealRules)
