@@ -11,6 +11,8 @@ from typing import Annotated, ClassVar, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
 
+from schemas.event import Id
+
 Points = Annotated[int, Field(ge=0, le=1_000)]
 
 
@@ -58,6 +60,16 @@ class EnrichmentRules(Rules):
     section = "enrichment"
 
     monthly_credits: Annotated[int, Field(ge=0, le=10_000_000)] = 1_000  # 0: contacts are not enriched
+
+
+class RecyclingRules(Rules):
+    """When a lost lead that shows interest is worked once more, and in which sequence."""
+
+    section = "recycling"
+
+    lost_days: Annotated[int, Field(ge=1, le=3_650)] = 90  # for more than so many
+    interest_days: Annotated[int, Field(ge=1, le=365)] = 30  # interest within the last so many
+    sequence_id: Id | None = None  # the re-engagement sequence; None: no enrolment
 
 
 class StaleDealRules(Rules):
