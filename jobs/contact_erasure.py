@@ -6,6 +6,7 @@ Nothing of it is scheduled: `flask contacts erase` runs it, or whoever enqueues 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -27,6 +28,7 @@ from schemas.contact import ContactDeleted
 # Beyond the retries (36 s) and time limits of jobs that ran meanwhile, and may have written once more.
 SECOND_LOOK = timedelta(hours=1)
 DELETED = '"type": "contact.deleted"'
+WORKSPACE = re.compile(r'"workspace_?id": "([0-9a-f]{24})"')  # in lower case
 LAST = (Visitor, Contact)  # what the others are found by
 
 log = structlog.get_logger()
@@ -83,13 +85,15 @@ def _about(person: Person) -> Callable[[str], bool]:
         for visitor_id in person.visitor_ids
         for name in ("visitorId", "visitor_id")
     ]
-    second_look = _second_look(str(person.contact_id)).id
+    second_look, ours = _second_look(str(person.contact_id)).id, str(person.workspace_id)
     needles = [text.lower() for text in (*ids, *visitors)]
 
     def matches(text: str) -> bool:
         text = text.lower()
-        is_ours = text.startswith(second_look) or DELETED in text
-        return not is_ours and any(needle in text for needle in needles)
+        tells_of_it = text.startswith(second_look) or DELETED in text
+        workspaces = WORKSPACE.findall(text)  # another one may know the person, too, and keeps its jobs
+        is_foreign = bool(workspaces) and ours not in workspaces
+        return not tells_of_it and not is_foreign and any(needle in text for needle in needles)
 
     return matches
 

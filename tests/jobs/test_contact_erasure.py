@@ -31,7 +31,7 @@ from models.trigger_run import RunStep, TriggerRun
 from models.visitor import Visitor
 from models.visitor_event import VisitorEvent
 from models.workspace import Workspace
-from publishers import events
+from publishers import events, relay
 from queues.connection import redis
 from queues.enqueue import NewJob, RedisError, enqueue, enqueue_in
 from queues.job import Job
@@ -201,6 +201,38 @@ def test_others_keep_what_is_theirs(api: Api, grace: Contact, run_jobs: Callable
         ([OTHER], OTHER, None),
         ([OTHER], OTHER, None),
     ]
+
+
+def test_entries_and_visits_of_others_that_wait_with_the_persons_survive(
+    api: Api, grace: Contact, run_jobs: Callable[[], int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    api.identify(OTHER)
+    run_jobs()
+    ada = Contact.objects.get(email=OTHER)
+    both = [{"visitorId": who, "url": f"https://acme.test/?q={who}"} for who in ("her-browser", "visitor-1")]
+    api.track(*(api.event(**one) for one in both))  # stored: their timeline entries wait
+    api.track(*(api.event(**one, sessionId="later") for one in both), settle=False)
+    assert Activity.objects(contact_id=ada.id, kind="page_viewed").count() == 0
+    monkeypatch.setattr(relay, "PENDING_AGE", timedelta(0))
+
+    erase(grace)
+
+    assert relay.relay() >= 1
+    run_jobs()
+    assert EventRecord.objects(type="visits.tracked", status__ne="done").count() == 0
+    after = everything()
+    assert [secret for secret in SECRETS if secret.lower() in after.lower()] == []
+    assert Activity.objects(contact_id=ada.id, kind="page_viewed").count() == 2
+    assert [visit.visitor_id for visit in VisitorEvent.objects] == ["visitor-1"] * 2
+
+
+def test_another_workspace_keeps_its_jobs_about_the_same_person(grace: Contact) -> None:
+    about = {"queue": INTEGRATIONS, "func": "tests.queues.sample_jobs.noop"}
+    for number, workspace in enumerate([ObjectId(), grace.workspace_id]):
+        payload = {"workspaceId": str(workspace), "email": EMAIL, "visitorId": "her-browser"}
+        enqueue(NewJob(**about, id=f"job{number}", kwargs={"payload": payload}))
+    erase(grace)
+    assert [Job.exists(f"job{number}", connection=redis()) for number in (0, 1)] == [True, False]
 
 
 def test_erasing_again_changes_nothing(grace: Contact) -> None:
