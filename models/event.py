@@ -239,7 +239,10 @@ class EventRecord(Document):
     def erase(cls, person: Person) -> int:
         """Delete the events about the person, except that it was deleted; returns how many."""
         mine = {"payload.contactId": str(person.contact_id), "type": {"$ne": "contact.deleted"}}
-        visitors = {"payload.visits.visitorId": {"$in": list(person.visitor_ids)}}
+        visitors = {
+            "workspace_id": person.workspace_id,
+            "payload.visits.visitorId": {"$in": list(person.visitor_ids)},
+        }
         on_their_way = {"status": {"$in": [*OPEN, FAILED]}, "type": "visits.tracked", **visitors}
         return delete(cls, mine) + delete(cls, on_their_way)
 
