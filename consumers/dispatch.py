@@ -102,7 +102,7 @@ def _handle(fact: Event, record: EventRecord, job: str) -> EventRecord | None:
     delivery = Delivery(str(record.id), record.correlation_id, record.accepted_at)
     cause = {"causation_id": record.causation_id} if record.causation_id else {}
     with structlog.contextvars.bound_contextvars(event_type=record.type, **cause, **delivery.meta):
-        return turns.end(record, _run_all(fact, delivery, record), job)
+        return turns.end(record, _run_all(fact, delivery, record), job, fact.passing)
 
 
 def _decode(event_id: str, event: dict[str, Any]) -> Event:

@@ -7,11 +7,12 @@ programs write to the store too.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from typing import Any, TypeVar
 
 from bson import ObjectId
-from mongoengine import DateTimeField, DictField, Document, ObjectIdField
+from mongoengine import DateTimeField, DictField, Document, NotUniqueError, ObjectIdField
 from pydantic import ValidationError
 
 from models.notification import Notification
@@ -48,12 +49,22 @@ class BusinessProfile(Document):
 
     def clean(self) -> None:
         """Runs before each save. Raises `InvalidRules`."""
-        known = sections()
         for name, given in self.rules.items():
-            if name not in known:
-                raise InvalidRules(f"rules.{name}: there is no such section; there are: {', '.join(known)}")
-            _checked(known[name], given)
+            _checked(_section(name), given)
         self.updated_at = now()
+
+    @classmethod
+    def put(cls, workspace_id: ObjectId, rules: Mapping[str, Any]) -> None:
+        """Replace all that differs from the defaults. Raises `InvalidRules`; then nothing has changed."""
+        given = {name: _plain(name, section) for name, section in rules.items()}
+        profile = cls.objects(id=workspace_id).first()
+        if profile is None:
+            with suppress(NotUniqueError):  # somebody was faster: then it is an update
+                cls(id=workspace_id, rules=given).save(force_insert=True)
+                return
+            profile = cls.objects.get(id=workspace_id)
+        profile.rules = given
+        profile.save()
 
     @classmethod
     def of(cls, workspace_id: ObjectId, kind: type[RulesT]) -> RulesT:
@@ -111,6 +122,18 @@ def _checked(kind: type[RulesT], given: Any) -> RulesT:
     except ValidationError as error:
         problems = error.errors(include_url=False, include_input=False)
         raise InvalidRules("; ".join(_problem(kind.section, found) for found in problems)) from None
+
+
+def _section(name: str) -> type[Rules]:
+    known = sections()
+    if name not in known:
+        raise InvalidRules(f"rules.{name}: there is no such section; there are: {', '.join(known)}")
+    return known[name]
+
+
+def _plain(section: str, given: Any) -> dict[str, Any]:
+    """As it is stored: by Python's names, without what was left out."""
+    return _checked(_section(section), given).model_dump(mode="json", exclude_unset=True)
 
 
 def _problem(section: str, found: Any) -> str:

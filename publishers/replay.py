@@ -51,7 +51,7 @@ def _step(ids: Sequence[ObjectId]) -> Step:
     kept = {job_id for job_id, state in states.items() if state in ALIVE}
     gone = [r for r in records if r.status != WAITING and r not in dead and kept.isdisjoint(r.jobs)]
     anew = [record for record in gone if record.begin_anew()]
-    return Step(len(ids), _revive(dead) + events.put_on_queue(anew))
+    return Step(len(ids), _revive(dead) + events.enqueue(anew))
 
 
 def _revive(records: Sequence[EventRecord]) -> int:

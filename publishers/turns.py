@@ -39,11 +39,14 @@ def take(event_id: ObjectId, subject: str | None, position: int, run: int) -> Ev
     return None if record.status == DONE else record
 
 
-def end(record: EventRecord, reactions: Iterable[str], job: str) -> EventRecord | None:
-    """It is done, these reactions last. Returns the next when that has waited: the caller, whose job this is,
-    handles it now, or hands it on.
+def end(
+    record: EventRecord, reactions: Iterable[str], job: str, drop: Iterable[str] = ()
+) -> EventRecord | None:
+    """It is done, these reactions last, and the ledger may drop these lists of it.
+
+    Returns the next when that has waited: the caller, whose job this is, handles it now, or hands it on.
     """
-    return _next(record.subject, job) if record.mark_done(reactions) and record.subject else None
+    return _next(record.subject, job) if record.mark_done(reactions, drop) and record.subject else None
 
 
 def fail(event_id: ObjectId, error: str) -> None:

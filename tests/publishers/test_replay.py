@@ -207,8 +207,8 @@ def test_only_events_of_the_window_are_replayed(effects: Effects, run_jobs: Call
     assert found(since=then, until=then + day) == [old]
     assert found(since=then + day, types=("contact.updated",)) == [new]
     assert Window(since=then + day).census() == [
-        Count("contact.created", 1, "queued", 1),
-        Count("contact.updated", 1, "queued", 1),
+        Count("contact.created", 1, "pending", 1),
+        Count("contact.updated", 1, "pending", 1),
     ]
 
 

@@ -103,7 +103,7 @@ def test_an_event_that_comes_too_early_waits_and_is_handled_by_the_job_of_the_on
     deliver(third)
     deliver(second)
     assert record.seen == {}
-    assert statuses([first, second, third]) == ["queued", "waiting", "waiting"]
+    assert statuses([first, second, third]) == ["pending", "waiting", "waiting"]
 
     deliver(first)
     assert record.seen == {contact: ["a", "b", "c"]}
@@ -258,7 +258,7 @@ def test_a_requeued_dead_letter_waits_for_none(record: Record, contact: str) -> 
     deliver(second)
 
     assert record.seen == {contact: ["b"]}
-    assert statuses([first, second]) == ["queued", "done"]
+    assert statuses([first, second]) == ["pending", "done"]
 
 
 def test_who_dies_between_its_end_and_waking_the_next_does_it_when_it_comes_back(
@@ -451,4 +451,4 @@ def _no_retries(event_id: str) -> None:
 
 def _age(ids: list[str]) -> None:
     then = store.now() - timedelta(hours=2)
-    EventRecord.objects(id__in=ids).update(set__queued_at=then)
+    EventRecord.objects(id__in=ids).update(set__accepted_at=then, set__queued_at=then)

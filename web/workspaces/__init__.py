@@ -1,11 +1,15 @@
-"""A workspace's private API, for its own programs: timelines. Its automations have a package of their own."""
+"""A workspace's private API, for its own programs: timelines, business profile.
+
+Its automations have a package of their own.
+"""
 
 from __future__ import annotations
 
 from flask import Flask
 
-from web.workspaces import timelines
+from web.workspaces import business_profile, timelines
 
 
 def init_app(app: Flask) -> None:
-    app.register_blueprint(timelines.blueprint)
+    for part in (timelines, business_profile):
+        app.register_blueprint(part.blueprint)
