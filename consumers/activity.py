@@ -16,6 +16,8 @@ from consumers.registry import Delivery, reacts_to
 from models.activity import Activity
 from models.contact import Contact
 from models.deal import Deal
+from models.store import now
+from publishers import silence
 from queues.enqueue import NewJob, enqueue
 from queues.names import CRM_ACTIVITY_LOG
 from schemas.activity import ActivityLogged
@@ -105,9 +107,14 @@ def stamp_last_activity(event: ActivityLogged, delivery: Delivery) -> None:
 
 
 def stamp(at: datetime, *, contact_id: str | None, deal_id: str | None) -> None:
-    """Somebody was in touch with them at that moment. Safe to run twice: the stamps only move forward."""
+    """Somebody was in touch with them at that moment, and the silence of their deals is over.
+
+    Safe to run twice: the stamps only move forward. Tasks that a crash leaves open are closed by the next
+    `stale-deal-alert`.
+    """
     if contact_id:
         Contact.touch([ObjectId(contact_id)], at)
-        Deal.touch({ObjectId(contact_id): at})
-    if deal_id:
-        Deal.touch_one(ObjectId(deal_id), at)
+        if Deal.touch({ObjectId(contact_id): at}):
+            silence.ended_of({"contact_ids": ObjectId(contact_id)}, now())
+    if deal_id and Deal.touch_one(ObjectId(deal_id), at):
+        silence.ended_of({"_id": ObjectId(deal_id)}, now())
