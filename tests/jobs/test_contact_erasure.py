@@ -37,6 +37,7 @@ from queues.enqueue import NewJob, RedisError, enqueue, enqueue_in
 from queues.job import Job
 from queues.names import CRM_EVENTS, INTEGRATIONS
 from schemas.email import EmailBounced
+from schemas.visits import Visit, VisitsTracked
 from tests import failing
 from tests.web.public.conftest import ACTIVITIES, OPPORTUNITIES, Api
 
@@ -226,13 +227,34 @@ def test_entries_and_visits_of_others_that_wait_with_the_persons_survive(
     assert [visit.visitor_id for visit in VisitorEvent.objects] == ["visitor-1"] * 2
 
 
-def test_another_workspace_keeps_its_jobs_about_the_same_person(grace: Contact) -> None:
-    about = {"queue": INTEGRATIONS, "func": "tests.queues.sample_jobs.noop"}
-    for number, workspace in enumerate([ObjectId(), grace.workspace_id]):
-        payload = {"workspaceId": str(workspace), "email": EMAIL, "visitorId": "her-browser"}
-        enqueue(NewJob(**about, id=f"job{number}", kwargs={"payload": payload}))
-    erase(grace)
-    assert [Job.exists(f"job{number}", connection=redis()) for number in (0, 1)] == [True, False]
+@pytest.mark.parametrize(
+    "kwargs",
+    [
+        {"to": f"mrs.{EMAIL}"},
+        {"to": f"{EMAIL}.example"},
+        {"to": EMAIL, "workspaceId": str(ObjectId())},
+        {"visitorId": "her-browser", "workspace_id": str(ObjectId())},
+    ],
+)
+def test_jobs_about_others_stay(api: Api, kwargs: dict[str, str]) -> None:
+    contact, _ = Contact.upsert(api.workspace.id, EMAIL, {})
+    Visitor.identify(api.workspace.id, "her-browser", contact.id)
+    enqueue(NewJob(INTEGRATIONS, "tests.queues.sample_jobs.noop", "others", kwargs={"payload": kwargs}))
+
+    assert "jobs" not in erase(contact)
+    assert Job.exists("others", connection=redis())
+
+
+def test_a_visitor_of_another_workspace_with_the_same_id_keeps_what_is_under_way(api: Api) -> None:
+    contact, _ = Contact.upsert(api.workspace.id, EMAIL, {})
+    Visitor.identify(api.workspace.id, "her-browser", contact.id)
+    shared = {"visitor_id": "her-browser", "session_id": "1", "event_type": "page_view", "event_name": "View"}
+    visit = Visit(**shared, url="https://other.test", happened_at=store.now())
+    event_id = events.publish(VisitsTracked(workspace_id=str(ObjectId()), visits=[visit]))
+
+    erase(contact)
+    assert EventRecord.objects(id=event_id).count() == 1
+    assert Job.exists(f"event-{event_id}", connection=redis())
 
 
 def test_erasing_again_changes_nothing(grace: Contact) -> None:
