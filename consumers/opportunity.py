@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from bson import ObjectId
+
 from consumers import activity
 from consumers.registry import Delivery, reacts_to
+from models import deal_silence
+from models.store import now
+from publishers import silence
 from schemas.opportunity import (
     OpportunityCreated,
     OpportunityLost,
@@ -30,6 +35,13 @@ def log_opportunity(event: Told, delivery: Delivery) -> None:
         happened_at=_moment(event),
         details={**event.model_dump(by_alias=True, include=DETAILS, mode="json"), "dealId": event.deal_id},
     )
+
+
+@reacts_to(OpportunityWon, OpportunityLost)
+def end_silence(event: OpportunityWon | OpportunityLost, _delivery: Delivery) -> None:
+    """Nobody has to get in touch any more. Safe to run twice: what is closed stays so."""
+    deal_silence.close(ObjectId(event.deal_id))
+    silence.ended_of({"_id": ObjectId(event.deal_id)}, now())
 
 
 def _title(event: Told) -> str:

@@ -58,3 +58,18 @@ class EnrichmentRules(Rules):
     section = "enrichment"
 
     monthly_credits: Annotated[int, Field(ge=0, le=10_000_000)] = 1_000  # 0: contacts are not enriched
+
+
+class StaleDealRules(Rules):
+    """After how many days without activity an open deal is stale, and then at risk."""
+
+    section = "stale_deals"
+
+    stale_days: Annotated[int, Field(ge=1, le=3_650)] = 7
+    at_risk_days: Annotated[int, Field(ge=2, le=3_650)] = 30
+
+    @model_validator(mode="after")
+    def _are_in_order(self) -> Self:
+        if self.stale_days >= self.at_risk_days:
+            raise ValueError("staleDays: must be less than atRiskDays")
+        return self
