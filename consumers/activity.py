@@ -18,7 +18,7 @@ from models.contact import Contact
 from models.deal import Deal
 from models.store import now
 from publishers import silence
-from queues.enqueue import NewJob, enqueue
+from queues.enqueue import NewJob, enqueue, enqueue_many
 from queues.names import CRM_ACTIVITY_LOG
 from schemas.activity import ActivityLogged
 
@@ -69,17 +69,24 @@ def log_later(delivery: Delivery, **fields: Any) -> None:
 
 
 def log_all(entries: Sequence[Entry], delivery: Delivery) -> None:
-    """Enqueue many entries of one workspace as one job. Safe to run twice, like `log_later`."""
+    """Enqueue many entries of contacts of one workspace, as one job per contact: when one is erased its jobs
+    go, too. One round trip. Safe to run twice, like `log_later`.
+    """
+    by_contact: dict[str, list[Entry]] = {}
+    for made in entries:
+        by_contact.setdefault(made["contact_id"], []).append(made)
+    enqueue_many([_job(mine, delivery) for mine in by_contact.values()])
+
+
+def _job(entries: Sequence[Entry], delivery: Delivery) -> NewJob:
     first = hashlib.sha256(entries[0]["source"].encode()).hexdigest()[:24]
-    enqueue(
-        NewJob(
-            queue=CRM_ACTIVITY_LOG,
-            func="consumers.activity.record_all",
-            id=f"activities-{delivery.event_id}-{first}",
-            kwargs={"entries": list(entries)},
-            description=f"{len(entries)} timeline entries",
-            meta={**delivery.meta, "workspace_id": entries[0]["workspace_id"]},
-        )
+    return NewJob(
+        queue=CRM_ACTIVITY_LOG,
+        func="consumers.activity.record_all",
+        id=f"activities-{delivery.event_id}-{first}",
+        kwargs={"entries": list(entries)},
+        description=f"{len(entries)} timeline entries",
+        meta={**delivery.meta, "workspace_id": entries[0]["workspace_id"]},
     )
 
 

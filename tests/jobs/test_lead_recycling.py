@@ -191,14 +191,20 @@ def test_all_that_follows() -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "recycled"), [("active", 0), ("paused", 0), ("completed", 1), ("stopped", 1)]
+    ("state", "recycled"),
+    [
+        ({"status": "active"}, False),
+        ({"status": "active", "paused_at": LONG}, False),
+        ({"status": "completed"}, True),
+        ({"status": "stopped"}, True),
+    ],
 )
-def test_who_is_in_a_sequence_is_left_alone(status: str, recycled: int) -> None:
+def test_who_is_in_a_sequence_is_left_alone(state: dict[str, Any], recycled: bool) -> None:
     made = contact()
     other = {"workspace_id": WORKSPACE, "sequence_id": ObjectId(), "version": 1}
-    Enrolment(**other, contact_id=made, key="k", status=status).save()
+    Enrolment(**other, contact_id=made, key="k", **state).save()
     recycle(TICK)
-    assert is_recycled(made) == bool(recycled)
+    assert is_recycled(made) == recycled
     Enrolment.objects.update(set__status="completed")
     recycle(TICK + DAY)
     assert is_recycled(made)
