@@ -30,6 +30,14 @@ SCHEDULE: tuple[CronEntry, ...] = (
         "Let the contacts' intent fade",
         time_zone="UTC",
     ),
+    CronEntry(
+        "lifecycle-progression",
+        "0 */2 * * *",
+        "jobs.lifecycle_progression.run",
+        ANALYTICS,
+        "Move contacts along the lifecycle",
+        time_zone="UTC",
+    ),
 )
 
 # Never scheduled, refused by name.
