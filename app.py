@@ -8,7 +8,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 import config
 from models import store
 from services import logs, sentry
-from web import admin, automations, cli, errors, health, public, request_id
+from web import admin, automations, cli, errors, health, public, request_id, workspaces
 
 
 def create_app() -> Flask:
@@ -28,7 +28,7 @@ def create_app() -> Flask:
         hops = settings.trusted_proxies
         # Middleware goes there by Flask's own advice, which its types do not know.
         flask.wsgi_app = ProxyFix(flask.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
-    for part in (request_id, errors, health, public, automations, admin, cli):
+    for part in (request_id, errors, health, public, workspaces, automations, admin, cli):
         part.init_app(flask)
     return flask
 

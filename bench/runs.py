@@ -17,6 +17,7 @@ class Run:
     enqueued: float  # jobs per second
     ran: float  # jobs per second
     cpu_ms: float  # processor time of the workers per job, Redis' not included
+    redis_ms: float  # processor time of Redis per job
     repeated: int  # starts beyond one per job: 0 while nothing fails
 
 
@@ -33,18 +34,19 @@ def run(place: Place, system: System, workers: int, jobs: int) -> Run:
             log = place.folder / f"{system.name}-{number}.log"
             started.append(stack.enter_context(processes.running(system.worker, environment, log)))
 
-        def wait_for(number: int) -> tuple[int, float]:
+        def wait_for(number: int) -> tuple[int, float, float]:
             what = f"{number} jobs of {system.name}"
             processes.wait_until(lambda: ledger.length(file) >= number, what, SECONDS_PER_RUN, started)
-            return ledger.length(file), usage.seconds(started)
+            return ledger.length(file), usage.seconds(started), usage.of_redis(place.redis)
 
-        warm_jobs, warm_cpu = wait_for(workers * ledger.WARM_UP)
-        all_jobs, all_cpu = wait_for(jobs)
+        warm_jobs, *warm = wait_for(workers * ledger.WARM_UP)
+        all_jobs, *all_ = wait_for(jobs)
     rate = ledger.rate(ledger.read(file), workers)
     if rate is None:
         raise processes.Failed(f"a worker of {system.name} did not get warm; give it more jobs")
-    cpu_ms = (all_cpu - warm_cpu) / max(1, all_jobs - warm_jobs) * 1_000
-    return Run(enqueued, rate, cpu_ms, all_jobs - jobs)
+    between = max(1, all_jobs - warm_jobs)
+    cpu_ms, redis_ms = ((after - before) / between * 1_000 for before, after in zip(warm, all_, strict=True))
+    return Run(enqueued, rate, cpu_ms, redis_ms, all_jobs - jobs)
 
 
 def enqueue_rate(place: Place, producer: tuple[str, ...], jobs: int) -> float:

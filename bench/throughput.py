@@ -54,6 +54,7 @@ def main() -> int:
         rounds=sizes.rounds,
         concurrency=int(systems.CONCURRENCY),
         medians=medians(rounds),
+        busy_cores={_key(OURS, workers): busy_cores(rounds, workers) for workers in (1, 2)},
         absent=[system.name for system, _ in sizes.systems if not system.is_installed],
     )
 
@@ -95,11 +96,17 @@ def medians(rounds: Sequence[Round]) -> dict[str, Any]:
     found: dict[str, Any] = {
         key: {
             name: round(median(asdict(r.runs[key])[name] for r in rounds), 2)
-            for name in ("ran", "cpu_ms", "enqueued", "repeated")
+            for name in ("ran", "cpu_ms", "redis_ms", "enqueued", "repeated")
         }
         for key in rounds[0].runs
     }
     return {**found, "ours, batch": {"enqueued": round(median(r.batch for r in rounds), 2)}}
+
+
+def busy_cores(rounds: Sequence[Round], workers: int) -> float:
+    """Processors that our workers and Redis kept busy: where all are, more processes run no more jobs."""
+    found = [r.runs[_key(OURS, workers)] for r in rounds]
+    return round(median(run.ran * (run.cpu_ms + run.redis_ms) / 1_000 for run in found), 2)
 
 
 def _key(system: System, workers: int) -> str:

@@ -6,6 +6,7 @@ import subprocess
 from collections.abc import Iterable
 
 import psutil
+from redis import Redis
 
 
 def seconds(programs: Iterable[subprocess.Popen[bytes]]) -> float:
@@ -16,6 +17,12 @@ def seconds(programs: Iterable[subprocess.Popen[bytes]]) -> float:
 def megabytes(programs: Iterable[subprocess.Popen[bytes]]) -> float:
     """Resident memory of the programs, without their children."""
     return float(sum(psutil.Process(program.pid).memory_info().rss for program in programs) / 1e6)
+
+
+def of_redis(redis: Redis) -> float:
+    """User and system time so far of a Redis."""
+    cpu = redis.info("cpu")
+    return float(cpu["used_cpu_user"] + cpu["used_cpu_sys"])
 
 
 def _seconds(process: psutil.Process) -> float:

@@ -75,19 +75,20 @@ def _react(event_id: str, event: dict[str, Any]) -> None:
     if record is None:
         log.info("⏸️  event waits for its turn, or is done")
         return
-    following = _handle(fact, record)
+    job = record.job_id
+    following = _handle(fact, record, job)
     for _ in range(MOST_FOLLOWING):
         if following is None:
             return
-        following = _handle_following(following)
+        following = _handle_following(following, job)
     if following:
         turns.hand_on(following)
 
 
-def _handle_following(record: EventRecord) -> EventRecord | None:
+def _handle_following(record: EventRecord, job: str) -> EventRecord | None:
     """As `_handle`, for one that waited for the event of this job; if it fails it gets a job of its own."""
     try:
-        return _handle(_decode(str(record.id), record.envelope()), record)
+        return _handle(_decode(str(record.id), record.envelope()), record, job)
     except JobTimeoutException:
         turns.hand_on(record)
         raise
@@ -96,12 +97,12 @@ def _handle_following(record: EventRecord) -> EventRecord | None:
     return None
 
 
-def _handle(fact: Event, record: EventRecord) -> EventRecord | None:
+def _handle(fact: Event, record: EventRecord, job: str) -> EventRecord | None:
     """Run what is left to do for an event whose turn it is; returns the next if that has waited."""
     delivery = Delivery(str(record.id), record.correlation_id, record.accepted_at)
     cause = {"causation_id": record.causation_id} if record.causation_id else {}
     with structlog.contextvars.bound_contextvars(event_type=record.type, **cause, **delivery.meta):
-        return turns.end(record, _run_all(fact, delivery, record))
+        return turns.end(record, _run_all(fact, delivery, record), job, fact.passing)
 
 
 def _decode(event_id: str, event: dict[str, Any]) -> Event:

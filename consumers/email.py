@@ -4,9 +4,13 @@ see `jobs.email_announce`.
 
 from __future__ import annotations
 
+from bson import ObjectId
+
 from consumers import activity
 from consumers.registry import Delivery, reacts_to
-from schemas.email import EmailClicked, EmailOpened, EmailUnsubscribed
+from models.contact import Contact
+from models.suppression import Suppression
+from schemas.email import EmailBounced, EmailClicked, EmailOpened, EmailUnsubscribed
 
 METHODS = {
     "one_click": "with one click",
@@ -30,6 +34,23 @@ def log_hit(event: EmailOpened | EmailClicked, delivery: Delivery) -> None:
         happened_at=event.clicked_at if isinstance(event, EmailClicked) else event.opened_at,
         details={"attemptId": event.attempt_id, "url": getattr(event, "url", None)},
     )
+
+
+@reacts_to(EmailUnsubscribed)
+def suppress_mail(event: EmailUnsubscribed, _delivery: Delivery) -> None:
+    """The contact gets no more mail. Safe to run twice: what was allowed again since then stays allowed."""
+    workspace_id = ObjectId(event.workspace_id)
+    contact = Contact.objects(id=ObjectId(event.contact_id), workspace_id=workspace_id).first()
+    if contact:
+        Suppression.add(workspace_id, [contact.email], "unsubscribed", event.unsubscribed_at)
+
+
+@reacts_to(EmailBounced)
+def suppress_unreachable(event: EmailBounced, delivery: Delivery) -> None:
+    """Who will never get mail there, contact or not. Safe to run twice, as `suppress_mail` is."""
+    if event.is_permanent:
+        workspace_id = ObjectId(event.workspace_id)
+        Suppression.add(workspace_id, event.recipients, "unreachable", delivery.accepted_at)
 
 
 @reacts_to(EmailUnsubscribed)

@@ -6,7 +6,6 @@ from bson import ObjectId
 
 from consumers import bulk
 from consumers.registry import Delivery, reacts_to
-from models.event import EventRecord
 from models.visitor import Visitor, visitor_key
 from models.visitor_event import PAGE_VIEW, VisitorEvent
 from publishers import pages
@@ -20,7 +19,7 @@ def store_visits(event: VisitsTracked, delivery: Delivery) -> None:
     The visitors are looked up after the insert, and who identifies one works the other way round: whichever
     of the two comes second, the visits get their contact.
     """
-    if not event.visits:  # its worker died after they were stored, and the ledger holds them no more
+    if not event.visits:  # replayed: the ledger holds them no more
         return
     workspace_id = ObjectId(event.workspace_id)
     visits = [_document(workspace_id, visit, delivery) for visit in event.visits]
@@ -31,7 +30,6 @@ def store_visits(event: VisitsTracked, delivery: Delivery) -> None:
     VisitorEvent.set_contacts(visits)
     views = {visit.id: visit for visit in visits if visit.event_type == PAGE_VIEW}
     bulk.publish([pages.view(visit) for visit in views.values()])
-    EventRecord.empty(ObjectId(delivery.event_id), "visits")  # or all would be stored twice
 
 
 def _document(workspace_id: ObjectId, visit: Visit, delivery: Delivery) -> VisitorEvent:

@@ -60,8 +60,9 @@ def _contacts(workspace_id: ObjectId, messages: Iterable[mail.EmailMessage]) -> 
 
 
 def _people(message: mail.EmailMessage) -> list[str]:
-    """Whom it is about first: who could not be reached, else who wrote it; then all others."""
-    first = [r.email for r in message.bounce.recipients] if message.bounce else []
+    """Whom it is about first: who could not be reached (for good before for now), else who wrote it."""
+    failed = message.bounce.recipients if message.bounce else ()
+    first = [r.email for r in sorted(failed, key=lambda r: not r.is_permanent)]
     sender = [message.from_.email] if message.from_ else []
     return list(dict.fromkeys([*first, *sender, *sorted(threads.participants(message))]))
 

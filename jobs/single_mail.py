@@ -17,7 +17,8 @@ from models.contact import Contact
 from models.email_account import EmailAccount
 from models.email_message import EmailMessage
 from models.send_attempt import SendAttempt
-from services.mail import smtp
+from models.suppression import Suppression
+from services.mail import bounce, smtp
 from services.mail.compose import compose
 from services.mail.errors import (
     MailboxAuthFailed,
@@ -54,7 +55,8 @@ def sender(account_id: ObjectId, workspace_id: ObjectId, what: str) -> EmailAcco
 def send_once(
     *, key: str, name: str, account: EmailAccount, contact: Contact, subject: str, text: str
 ) -> str:
-    """Send it unless there was an attempt of this key; returns what became of it: sent, refused or unknown.
+    """Send it unless there was an attempt of this key; returns what became of it: sent, refused, unknown,
+    or unsubscribed or unreachable, when the address is suppressed.
 
     `name` is the unique part of its Message-ID. Raises `MailboxUnavailable` to be tried again, when the
     server certainly took nothing; the mailbox's own errors after locking it.
@@ -70,6 +72,9 @@ def send_once(
     )
     if attempt is None:
         return _reconcile(SendAttempt.of(key))
+    if suppressed := Suppression.of(account.workspace_id, contact.email):
+        attempt.end(suppressed.reason)
+        return str(suppressed.reason)
     return _make(attempt, account, message)
 
 
@@ -111,6 +116,7 @@ def _make(attempt: SendAttempt, account: EmailAccount, message: OutgoingMessage)
         mailbox_lock.lock(account, str(error))
         raise
     except (RecipientRefused, MessageRefused) as error:
+        _suppress(attempt.workspace_id, error)
         attempt.end("refused", str(error))
         log.warning("⚠️  e-mail refused", reason=str(error))
         return "refused"
@@ -121,3 +127,9 @@ def _make(attempt: SendAttempt, account: EmailAccount, message: OutgoingMessage)
     attempt.end("sent")
     log.info("📧 e-mail sent", contact_id=str(attempt.contact_id))
     return "sent"
+
+
+def _suppress(workspace_id: ObjectId, error: RecipientRefused | MessageRefused) -> None:
+    """An address that is bad for good gets no further mail."""
+    if isinstance(error, RecipientRefused) and bounce.is_permanent(error.status, str(error)):
+        Suppression.add(workspace_id, [error.recipient], "unreachable", store.now())

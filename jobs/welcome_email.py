@@ -12,9 +12,9 @@ from services import merge_fields
 
 
 def send(contact_id: str) -> str:
-    """Send it; returns what became of it: sent, refused, unknown, or why there was nothing to do.
+    """Send it; returns what became of it, as `single_mail.send_once` says, or why there was nothing to do.
 
-    Safe to run twice: one attempt per contact, see `single_mail.send_once`, whose errors it raises.
+    Safe to run twice: one attempt per contact. Raises what `send_once` does.
     """
     contact = Contact.objects(id=ObjectId(contact_id)).first()
     workspace = Workspace.objects(id=contact.workspace_id).first() if contact else None

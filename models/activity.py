@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from bson import ObjectId
@@ -76,16 +77,22 @@ class Activity(Document):
 
     @classmethod
     def timeline(
-        cls, workspace_id: ObjectId, about: About, limit: int, page: Activity | None = None
+        cls,
+        workspace_id: ObjectId,
+        about: About,
+        limit: int,
+        after: tuple[datetime, ObjectId] | None = None,
     ) -> list[Activity]:
-        """What happened with a contact, company or deal, the latest first; `page`: after this entry.
+        """What happened with a contact, company or deal, the latest first.
 
+        `after`: the time and id of the entry before the page; an entry that is added meanwhile moves none.
         A company's is that of its contacts, too. Two queries at most.
         """
         found = cls.objects(_about(workspace_id, about), workspace_id=workspace_id)
-        if page:
-            at = Q(happened_at=page.happened_at, id__lt=page.id)
-            found = found.filter(Q(happened_at__lt=page.happened_at) | at)
+        if after:
+            moment, entry_id = after
+            same = Q(happened_at=moment, id__lt=entry_id)
+            found = found.filter(Q(happened_at__lte=moment) & (Q(happened_at__lt=moment) | same))
         return list(found.order_by("-happened_at", "-id").limit(limit))
 
     @classmethod

@@ -7,11 +7,12 @@ programs write to the store too.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from typing import Any, TypeVar
 
 from bson import ObjectId
-from mongoengine import DateTimeField, DictField, Document, ObjectIdField
+from mongoengine import DateTimeField, DictField, Document, NotUniqueError, ObjectIdField
 from pydantic import ValidationError
 from pymongo import UpdateOne
 
@@ -21,7 +22,6 @@ from schemas.rules import LifecycleRules, Rules
 
 RulesT = TypeVar("RulesT", bound=Rules)
 
-LIFECYCLE = f"rules.{LifecycleRules.section}"
 LEAST = ObjectId("0" * 24)  # of all ids
 
 
@@ -54,16 +54,24 @@ class BusinessProfile(Document):
 
     def clean(self) -> None:
         """Runs before each save. Raises `InvalidRules`."""
-        known = sections()
         for name, given in self.rules.items():
-            if name not in known:
-                raise InvalidRules(f"rules.{name}: there is no such section; there are: {', '.join(known)}")
-            _checked(known[name], given)
-        if self._created or any(
-            name.startswith(LIFECYCLE) or name == "rules" for name in self._changed_fields
-        ):
+            _checked(_section(name), given)
+        if self._created or any(map(_is_of_lifecycle, self._get_changed_fields())):
             self.recheck = ObjectId()
         self.updated_at = now()
+
+    @classmethod
+    def put(cls, workspace_id: ObjectId, rules: Mapping[str, Any]) -> None:
+        """Replace all that differs from the defaults. Raises `InvalidRules`; then nothing has changed."""
+        given = {name: _plain(name, section) for name, section in rules.items()}
+        profile = cls.objects(id=workspace_id).first()
+        if profile is None:
+            with suppress(NotUniqueError):  # somebody was faster: then it is an update
+                cls(id=workspace_id, rules=given).save(force_insert=True)
+                return
+            profile = cls.objects.get(id=workspace_id)
+        profile.rules = given
+        profile.save()
 
     @classmethod
     def of(cls, workspace_id: ObjectId, kind: type[RulesT]) -> RulesT:
@@ -130,6 +138,11 @@ class BusinessProfile(Document):
             return None
 
 
+def _is_of_lifecycle(field: str) -> bool:
+    """Whether its change may be one of the lifecycle's rules: theirs, or all."""
+    return field.split(".")[:2] in (["rules"], ["rules", LifecycleRules.section])
+
+
 def _or_error(row: dict[str, Any], kind: type[RulesT]) -> RulesT | InvalidRules:
     try:
         return _of(row, kind)
@@ -150,6 +163,18 @@ def _checked(kind: type[RulesT], given: Any) -> RulesT:
     except ValidationError as error:
         problems = error.errors(include_url=False, include_input=False)
         raise InvalidRules("; ".join(_problem(kind.section, found) for found in problems)) from None
+
+
+def _section(name: str) -> type[Rules]:
+    known = sections()
+    if name not in known:
+        raise InvalidRules(f"rules.{name}: there is no such section; there are: {', '.join(known)}")
+    return known[name]
+
+
+def _plain(section: str, given: Any) -> dict[str, Any]:
+    """As it is stored: by Python's names, without what was left out."""
+    return _checked(_section(section), given).model_dump(mode="json", exclude_unset=True)
 
 
 def _problem(section: str, found: Any) -> str:

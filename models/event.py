@@ -1,7 +1,8 @@
 """The event ledger: every accepted event, how far it got, and which reactions are done.
 
-pending: accepted, its job is not in Redis yet. queued: its job is. waiting: its job came before its turn, and
-the event before it wakes it. done: every reaction took effect. failed: its job is a dead letter.
+pending: accepted a moment ago, or its job did not reach Redis. queued: its job is there. waiting: its job
+came before its turn, and the event before it wakes it. done: every reaction took effect. failed: its job is a
+dead letter.
 """
 
 from __future__ import annotations
@@ -14,7 +15,6 @@ from bson import ObjectId
 from mongoengine import (
     BooleanField,
     DateTimeField,
-    DictField,
     Document,
     IntField,
     ObjectIdField,
@@ -24,6 +24,7 @@ from pymongo import UpdateOne
 from pymongo.errors import BulkWriteError
 
 import config
+from models.fields import PlainField
 from models.personal import Person, delete
 from models.store import DUPLICATE_KEY, now
 
@@ -36,7 +37,7 @@ class EventRecord(Document):
     version = IntField(required=True)
     workspace_id = ObjectIdField(required=True)
     key = StringField()  # what makes the event unique, like contact.created:<id>; absent = always new
-    payload = DictField()
+    payload = PlainField()
     correlation_id = StringField(required=True)
     causation_id = StringField()
     depth = IntField(default=0)  # how many automations led to it, one after the other
@@ -45,7 +46,8 @@ class EventRecord(Document):
     status = StringField(choices=(*OPEN, DONE, FAILED), default=PENDING)
     is_followed = BooleanField()  # a later event of its subject waits, and is woken when this one has ended
     runs = IntField(default=0)  # how often it was put on the queue once more, each time as a new job
-    reactions = DictField()  # reaction name -> when it was done
+    carried_by = StringField()  # the job of an earlier event of its subject, which handles it after that one
+    reactions = PlainField()  # reaction name -> when it was done
     accepted_at = DateTimeField(default=now)
     queued_at = DateTimeField()  # when its job was last known to be in Redis, or its turn not to have come
     done_at = DateTimeField()
@@ -76,13 +78,16 @@ class EventRecord(Document):
         """Of the job that handles it, or did last."""
         return f"event-{self.id}-{self.runs}" if self.runs else f"event-{self.id}"
 
+    @property
+    def jobs(self) -> set[str]:
+        """The ids of those that may handle it."""
+        return {self.job_id, *([self.carried_by] if self.carried_by else [])}
+
     @classmethod
     def accept(cls, records: list[EventRecord]) -> list[EventRecord]:
         """Store new events with one command. Of an event with a known key the stored record comes back."""
         try:
-            cls._get_collection().insert_many(
-                [record.to_mongo().to_dict() for record in records], ordered=False
-            )
+            cls._get_collection().insert_many([record.to_mongo() for record in records], ordered=False)
             return records
         except BulkWriteError as error:
             others = [e for e in error.details["writeErrors"] if e["code"] != DUPLICATE_KEY]
@@ -156,17 +161,19 @@ class EventRecord(Document):
 
     def resume(self) -> bool:
         """It goes on in the job that runs already; False when another one was put on the queue for it."""
-        return bool(EventRecord.objects(id=self.id, status=WAITING).update_one(set__status=QUEUED))
+        rows = EventRecord.objects(id=self.id, status=WAITING, runs=self.runs)
+        return bool(rows.update_one(set__status=QUEUED))
 
-    def begin_anew(self) -> bool:
+    def begin_anew(self, carrier: str | None = None) -> bool:
         """Whoever asked handles it from now on, and wakes the next; False when its state is another by now.
 
-        A job that it had before does nothing any more.
+        A job that it had before does nothing any more. `carrier`: the job that handles it, if not its own.
         """
         rows = EventRecord.objects(id=self.id, status=self.status, runs=self.runs)
-        if not rows.update_one(set__status=QUEUED, set__queued_at=now(), set__is_followed=True, inc__runs=1):
+        change = {"set__status": QUEUED, "set__queued_at": now(), "set__is_followed": True, "inc__runs": 1}
+        if not rows.update_one(**change, set__carried_by=carrier):
             return False
-        self.status, self.is_followed, self.runs = QUEUED, True, self.runs + 1
+        self.status, self.is_followed, self.runs, self.carried_by = QUEUED, True, self.runs + 1, carrier
         return True
 
     def suspend(self) -> None:
@@ -186,9 +193,13 @@ class EventRecord(Document):
         if changes := _done(reactions):
             EventRecord._get_collection().update_one({"_id": self.id}, {"$set": changes})
 
-    def mark_done(self, reactions: Iterable[str] = ()) -> bool:
-        """Every reaction took effect, these last; returns whether another event waits for it."""
-        change = {"$set": _all_done(reactions), "$unset": {"error": ""}}
+    def mark_done(self, reactions: Iterable[str] = (), drop: Iterable[str] = ()) -> bool:
+        """Every reaction took effect, these last; returns whether another event waits for it.
+
+        `drop`: lists of its payload, what they held is stored elsewhere by now.
+        """
+        emptied: dict[str, Any] = {f"payload.{field}": [] for field in drop}
+        change = {"$set": _all_done(reactions) | emptied, "$unset": {"error": ""}}
         return self._end(self.id, change, bool(self.is_followed))
 
     @classmethod
@@ -234,11 +245,6 @@ class EventRecord(Document):
         visitors = {"payload.visits.visitorId": {"$in": list(person.visitor_ids)}}
         on_their_way = {"status": {"$in": [*OPEN, FAILED]}, "type": "visits.tracked", **visitors}
         return delete(cls, mine) + delete(cls, on_their_way)
-
-    @classmethod
-    def empty(cls, event_id: ObjectId, field: str) -> None:
-        """Drop a list from its payload: what it held is stored elsewhere by now."""
-        cls.objects(id=event_id).update_one(__raw__={"$set": {f"payload.{field}": []}})
 
     @classmethod
     def erase_keys(cls, keys: Iterable[str]) -> None:

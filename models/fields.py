@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import base64
 from functools import lru_cache
+from typing import Any
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from mongoengine import StringField
+from mongoengine.base import BaseField
 
 import config
 
@@ -31,6 +33,24 @@ def _is_token(value: object) -> bool:
     except ValueError:
         return False
     return len(data) >= 73 and (len(data) - 57) % 16 == 0
+
+
+class PlainField(BaseField):
+    """An object of plain values, kept as it is: MongoEngine would walk it at each turn, and convert nothing.
+
+    So whoever changes it in place has to assign it anew.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(default=dict, **options)
+
+    def validate(self, value: object) -> None:
+        if not isinstance(value, dict):
+            self.error(f"{self.name} must be an object")
+
+    def lookup_member(self, name: str) -> BaseField:
+        """For indexes and queries that name something within."""
+        return BaseField(db_field=name)
 
 
 class EncryptedStringField(StringField):

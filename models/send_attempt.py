@@ -10,6 +10,8 @@ from mongoengine import DateTimeField, Document, NotUniqueError, ObjectIdField, 
 from models.personal import Person, delete
 from models.store import now
 
+STATUSES = ("sending", "sent", "refused", "unknown", "unsubscribed", "unreachable")
+
 
 class SendAttempt(Document):
     workspace_id = ObjectIdField(required=True)
@@ -18,7 +20,8 @@ class SendAttempt(Document):
     key = StringField(required=True)  # unique, like welcome:<contact id>
     message_id = StringField(required=True)  # the mail's Message-ID, to find out what became of it
     # sending: handed to the server, whose answer we do not know (yet)
-    status = StringField(choices=("sending", "sent", "refused", "unknown"), default="sending")
+    # unsubscribed, unreachable: not sent, since the address is suppressed for that reason
+    status = StringField(choices=STATUSES, default="sending")
     reason = StringField()
     started_at = DateTimeField(default=now)
     ended_at = DateTimeField()

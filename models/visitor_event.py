@@ -8,11 +8,12 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from bson import ObjectId
-from mongoengine import DateTimeField, DictField, Document, ObjectIdField, StringField
+from mongoengine import DateTimeField, Document, ObjectIdField, StringField
 from pymongo import UpdateOne
 from pymongo.errors import BulkWriteError
 
 from models.event import EventRecord
+from models.fields import PlainField
 from models.personal import Person, delete
 from models.store import DUPLICATE_KEY, now
 
@@ -35,9 +36,9 @@ class VisitorEvent(Document):
     event_name = StringField(required=True)
     url = StringField(required=True)
     referrer = StringField()
-    properties = DictField()
-    device = DictField()
-    utm = DictField()
+    properties = PlainField()
+    device = PlainField()
+    utm = PlainField()
     sdk_version = StringField()
     happened_at = DateTimeField(required=True)  # by the visitor's clock
     received_at = DateTimeField(default=now)
@@ -74,7 +75,7 @@ class VisitorEvent(Document):
         for event in events:
             event.clean()
         try:
-            cls._get_collection().insert_many([e.to_mongo().to_dict() for e in events], ordered=False)
+            cls._get_collection().insert_many([e.to_mongo() for e in events], ordered=False)
         except BulkWriteError as error:
             if any(problem["code"] != DUPLICATE_KEY for problem in error.details["writeErrors"]):
                 raise

@@ -36,6 +36,11 @@ def origin_patterns(origin: str) -> list[str]:
     return [f"{scheme}://{name}{end}" for name in hosts for end in (port, ":*")]
 
 
+def normal_origin(origin: str) -> str:
+    """As browsers send it: lower case, without a slash at the end."""
+    return origin.strip().lower().rstrip("/")
+
+
 class Member(EmbeddedDocument):
     user_id = ObjectIdField(required=True, default=ObjectId)
     name = StringField(required=True)
@@ -73,8 +78,8 @@ class Workspace(Document):
     }
 
     def clean(self) -> None:
-        """Origins as browsers send them: lower case, without a slash at the end. Runs before each save."""
-        self.allowed_origins = [origin.strip().lower().rstrip("/") for origin in self.allowed_origins]
+        """Runs before each save."""
+        self.allowed_origins = [normal_origin(origin) for origin in self.allowed_origins]
 
     def allows_origin(self, origin: str) -> bool:
         """Whether a page of this origin may use the public API."""

@@ -32,12 +32,13 @@ def forwarded(message: EmailMessage, account: EmailAccount) -> None:
 def bounced(message: EmailMessage, account: EmailAccount, *, original: ObjectId | None) -> None:
     """`original`: our stored message that came back."""
     failed = message.failed_recipients
+    lost = [one for one in failed if one["is_permanent"]]
     announce(
         schema.EmailBounced(
             **_of(message, account),
             original=_text(original),
-            recipients=[one["email"] for one in failed],
-            is_permanent=any(one["is_permanent"] for one in failed),
+            recipients=[one["email"] for one in lost or failed],
+            is_permanent=bool(lost),
         )
     )
 

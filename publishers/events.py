@@ -7,8 +7,8 @@ event each, or in a `batch()` all of it at once.
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from contextvars import ContextVar
 
 import structlog
@@ -16,15 +16,13 @@ from bson import ObjectId
 
 import queues.enqueue
 from models.event import EventRecord
-from models.store import StoreError, object_id
+from models.store import object_id
 from publishers import cause, positions
 from queues.names import CRM_EVENTS
 from schemas.event import Event
 
 # By name: a publisher knows no consumer.
 DISPATCHER = "consumers.dispatch.handle"
-# Browsers wait for it, and it is done within seconds: only the relay marks those whose job waits for longer.
-UNMARKED = {"visits.tracked"}
 
 _batch: ContextVar[list[Event] | None] = ContextVar("batch", default=None)
 
@@ -87,25 +85,23 @@ def batch() -> Iterator[None]:
     publish_all(announced)
 
 
-def put_on_queue(
-    records: Iterable[EventRecord], *, at_front: bool = False, unmarked: Container[str] = ()
-) -> int:
-    """Enqueue recorded events; returns how many. With Redis away they stay `pending` and it says 0.
+def put_on_queue(records: Iterable[EventRecord], *, at_front: bool = False) -> bool:
+    """Enqueue recorded events. False with Redis away: they stay as they are, and the relay does it later.
 
-    So do those of types that are to stay `unmarked`, which saves a store command.
+    Most are done within seconds: only the relay marks those whose jobs wait for longer as queued.
     """
-    queued = list(records)
-    jobs = [_job(record, at_front=at_front) for record in queued]
-    if not jobs:
-        return 0
+    jobs = [_job(record, at_front=at_front) for record in records]
     try:
         queues.enqueue.enqueue_many(jobs)
     except queues.enqueue.RedisError as error:
-        log.warning("⏸️  Redis is away: events stay pending", events=len(jobs), error=str(error))
-        return 0
-    with suppress(StoreError):  # accepted and enqueued all the same; the relay sees that its job is there
-        EventRecord.mark_queued(record.id for record in queued if record.type not in unmarked)
-    return len(jobs)
+        log.warning("⏸️  Redis is away: events stay as they are", events=len(jobs), error=str(error))
+        return False
+    return True
+
+
+def enqueue(records: Iterable[EventRecord]) -> int:
+    """As `put_on_queue`; returns how many had no job there. Raises `RedisError`."""
+    return queues.enqueue.enqueue_many([_job(record, at_front=False) for record in records])
 
 
 def _cause(correlation_id: str | None, causation_id: str | None) -> cause.Cause:
@@ -117,7 +113,7 @@ def _accept(
     events: Sequence[Event], keys: Sequence[str | None], because: cause.Cause, depth: int | None
 ) -> list[str]:
     records = _recorded(events, keys, because, depth)
-    put_on_queue((record for record in records if record.status == "pending"), unmarked=UNMARKED)
+    put_on_queue(record for record in records if record.status == "pending")
     return [str(record.id) for record in records]
 
 

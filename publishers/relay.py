@@ -1,4 +1,4 @@
-"""Put on the queue, in their order, the events that never reached Redis or whose job was lost with it.
+"""Put on the queue, in their order, the events that did not reach Redis or whose job was lost with it.
 
 Costs three indexed queries when there is nothing to do, and no Redis command. Any number may run at once: a
 job has its event's id, so the second enqueue of an event changes nothing.
@@ -22,10 +22,11 @@ GONE = ("finished", "stopped")  # such a job does nothing any more for its event
 
 
 def relay() -> int:
-    """Enqueue what is due; returns how many events were. Safe to run at any time, by anyone."""
-    now = store.now()
-    pending = EventRecord.pending(before=now - PENDING_AGE, limit=BATCH)
-    return events.put_on_queue(pending) + _recover_lost() + _wake()
+    """Enqueue what is due; returns how many events were. Safe to run at any time, by anyone.
+
+    Raises `RedisError`.
+    """
+    return _enqueue_pending() + _recover_lost() + _wake()
 
 
 def recover(records: Sequence[EventRecord]) -> int:
@@ -40,7 +41,17 @@ def recover(records: Sequence[EventRecord]) -> int:
             turns.fail(record.id, "its job was cancelled")
         elif state is None or (state in GONE and record.begin_anew()):
             lost.append(record)
-    return events.put_on_queue(sorted(lost, key=lambda record: (record.position, record.id)))
+    return events.enqueue(sorted(lost, key=lambda record: (record.position, record.id)))
+
+
+def _enqueue_pending() -> int:
+    """Those whose job waits for some seconds already are among them, and are marked as such."""
+    found = EventRecord.pending(before=store.now() - PENDING_AGE, limit=BATCH)
+    if not found:
+        return 0
+    enqueued = recover(found)
+    EventRecord.mark_queued(record.id for record in found)
+    return enqueued
 
 
 def _recover_lost() -> int:

@@ -46,11 +46,12 @@ def replay(window: Window, per_second: int, pause: Callable[[float], None] = tim
 def _step(ids: Sequence[ObjectId]) -> Step:
     found = EventRecord.objects(id__in=list(ids), status__in=[PENDING, QUEUED, WAITING, FAILED])
     records = sorted(found, key=lambda record: (record.position, record.id))
-    states = job_state.statuses([record.job_id for record in records])
+    states = job_state.statuses([job_id for record in records for job_id in record.jobs])
     dead = [record for record in records if states.get(record.job_id) == "failed"]
-    gone = [r for r in records if r.status != WAITING and states.get(r.job_id) not in (*ALIVE, "failed")]
+    kept = {job_id for job_id, state in states.items() if state in ALIVE}
+    gone = [r for r in records if r.status != WAITING and r not in dead and kept.isdisjoint(r.jobs)]
     anew = [record for record in gone if record.begin_anew()]
-    return Step(len(ids), _revive(dead) + events.put_on_queue(anew))
+    return Step(len(ids), _revive(dead) + events.enqueue(anew))
 
 
 def _revive(records: Sequence[EventRecord]) -> int:

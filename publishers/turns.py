@@ -32,16 +32,21 @@ def take(event_id: ObjectId, subject: str | None, position: int, run: int) -> Ev
         if not EventRecord.objects.get(id=event_id).is_open_for(run):
             break
     record: EventRecord = EventRecord.objects.get(id=event_id)
+    if record.runs > run:  # another job answers for it, and for those that follow
+        return None
     if record.status == DONE and record.subject and record.is_followed:
-        _make_up(record.subject)
-    return None if record.status == DONE or record.runs > run else record
+        _make_up(record)
+    return None if record.status == DONE else record
 
 
-def end(record: EventRecord, reactions: Iterable[str]) -> EventRecord | None:
-    """It is done, these reactions last. Returns the next when that has waited: the caller handles it now, or
-    hands it on.
+def end(
+    record: EventRecord, reactions: Iterable[str], job: str, drop: Iterable[str] = ()
+) -> EventRecord | None:
+    """It is done, these reactions last, and the ledger may drop these lists of it.
+
+    Returns the next when that has waited: the caller, whose job this is, handles it now, or hands it on.
     """
-    return _next(record.subject) if record.mark_done(reactions) and record.subject else None
+    return _next(record.subject, job) if record.mark_done(reactions, drop) and record.subject else None
 
 
 def fail(event_id: ObjectId, error: str) -> None:
@@ -67,18 +72,22 @@ def hand_on(record: EventRecord) -> bool:
     return False
 
 
-def _next(subject: str) -> EventRecord | None:
+def _next(subject: str, carrier: str | None = None) -> EventRecord | None:
     """The earliest open event, when it waited: whoever gets it is the only one."""
     while head := EventRecord.head(subject):
         if head.status != WAITING:
             if EventRecord.follow(head.id):
                 return None
-        elif head.begin_anew():
+        elif head.begin_anew(carrier):
             return head
     return None
 
 
-def _make_up(subject: str) -> None:
-    """The worker of an event that is done may have died before the next one began, or while it handled it."""
-    if not pass_on(subject) and (head := EventRecord.head(subject)) and head.status != WAITING:
+def _make_up(record: EventRecord) -> None:
+    """A job comes back though its event is done: it died before the next one began, or while it handled it.
+
+    The next one may as well be with another job, which is alive: then it is left alone.
+    """
+    head = None if pass_on(record.subject) else EventRecord.head(record.subject)
+    if head and head.carried_by == record.job_id:
         events.put_on_queue([head])  # unless its job is there

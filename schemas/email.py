@@ -47,7 +47,7 @@ class EmailBounced(EmailEvent):
 
     type = "email.bounced"
 
-    recipients: list[str]
+    recipients: list[str]  # when permanent, only those whose address is bad
     is_permanent: bool
     original: Id | None = None  # our stored message that came back
 

@@ -52,6 +52,7 @@ class Event(BaseModel):
     version: ClassVar[int] = 1
     unique_by: ClassVar[tuple[str, ...]] = ()  # fields; none: each event of the type is new
     about: ClassVar[tuple[str, ...]] = ()  # fields; the first that is given names the event's record
+    passing: ClassVar[tuple[str, ...]] = ()  # lists that the ledger drops when the event is done
 
     workspace_id: Id
 

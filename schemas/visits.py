@@ -35,6 +35,7 @@ class VisitsTracked(Event):
     """A browser sent what visitors did who may be tracked. Its page views are events of their own."""
 
     type = "visits.tracked"
+    passing = ("visits",)  # they are stored by then: not all of it twice
 
     visits: list[Visit]
 

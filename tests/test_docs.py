@@ -70,7 +70,7 @@ def test_folders_of_the_readme_exist() -> None:
 
 def test_every_flask_command_of_the_readme_exists(client: FlaskClient) -> None:
     app: Flask = client.application
-    named = set(re.findall(r"`flask ([a-z]+)(?: ([a-z]+))?", README))
+    named = set(re.findall(r"`flask ([a-z-]+)(?: ([a-z]+))?", README))
 
     assert {group for group, _ in named} >= {"dlq", "jobs", "cron", "queues", "events", "demo", "db", "env"}
     for group, command in named:

@@ -12,10 +12,14 @@ from models.trigger_run import DONE, FAILED, SKIPPED
 from services.automation import unanswered
 from services.automation.actions import SendEmail
 
-NOTES = {
-    "sent": "sent",
-    "refused": "the contact's mail server refused it",
-    "unknown": "the connection broke while the server took it: it may be sent, so it is not sent again",
+ENDS = {
+    "sent": Outcome(DONE, "sent"),
+    "refused": Outcome(FAILED, "the contact's mail server refused it"),
+    "unknown": Outcome(
+        FAILED, "the connection broke while the server took it: it may be sent, so it is not sent again"
+    ),
+    "unsubscribed": Outcome(SKIPPED, "the contact unsubscribed, so it gets no mail"),
+    "unreachable": Outcome(SKIPPED, "mail to the contact's address came back for good, so none is sent"),
 }
 
 
@@ -35,7 +39,7 @@ def do(action: SendEmail, step: Step) -> Outcome:
         subject=" ".join(action.subject.split()),  # a field may hold a line break; a header must not
         text=action.body,
     )
-    return Outcome(DONE if status == "sent" else FAILED, NOTES[status])
+    return ENDS[status]
 
 
 def _account(action: SendEmail, step: Step) -> ObjectId:

@@ -116,12 +116,16 @@ def _from_block(block: dict[str, str]) -> FailedRecipient | None:
             code = STATUS.search(block.get("status", ""))
             status = code[1] if code else ""
             return FailedRecipient(
-                found[0].lower(), is_final, is_final and _is_permanent(status, diagnostic), status, diagnostic
+                found[0].lower(), is_final, is_final and is_permanent(status, diagnostic), status, diagnostic
             )
     return None
 
 
-def _is_permanent(status: str, diagnostic: str) -> bool:
+def is_permanent(status: str, diagnostic: str) -> bool:
+    """Whether what a server refused for good will never be taken: a full mailbox is emptied again.
+
+    `status`: an RFC 3463 code or "".
+    """
     if FULL.search(status) or FULL.search(diagnostic):
         return False
     if status:
@@ -143,9 +147,9 @@ def _told(tree: Message, text: str) -> Iterator[FailedRecipient]:
     named = [found.email for found in headers.addresses([str(tree.get("x-failed-recipients", ""))])]
     delayed, failed = ((), named) if named else _flufl(tree)
     status = next((code for code in STATUS.findall(text) if code[0] in "45"), "")
-    is_permanent = _is_permanent(status, text)
+    is_lost = is_permanent(status, text)
     for address in failed:
-        yield FailedRecipient(address, True, is_permanent, status)
+        yield FailedRecipient(address, True, is_lost, status)
     for address in delayed:
         yield FailedRecipient(address, False, False, status)
 

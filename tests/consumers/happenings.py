@@ -18,6 +18,7 @@ from models.enrolment import Enrolment
 from models.event import EventRecord
 from models.notification import Notification
 from models.sequence import Sequence
+from models.suppression import Suppression
 from models.task import Task
 from models.trigger_run import TriggerRun
 from models.visitor import Visitor
@@ -142,6 +143,7 @@ def effects() -> dict[str, Counter[Any]]:
         "notices": Counter((n.kind, n.message, n.user_id, n.contact_id) for n in Notification.objects),
         "tasks": Counter((t.title, t.assigned_to, t.status) for t in Task.objects),
         "enrolments": Counter((e.contact_id, e.status) for e in Enrolment.objects),
+        "suppressions": Counter((s.id, s.reason) for s in Suppression.objects),
         "ledger": Counter((r.type, r.status) for r in EventRecord.objects),
         "runs": Counter((run.status, tuple(step.status for step in run.steps)) for run in TriggerRun.objects),
         "visits": Counter((v.url, v.contact_id) for v in VisitorEvent.objects),

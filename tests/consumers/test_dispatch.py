@@ -98,7 +98,7 @@ def test_a_failing_reaction_holds_up_no_other_and_is_retried_alone(reactions: Re
 
     assert reactions.runs == ["first", "second", "third"]
     assert not failed.value.permanent
-    assert EventRecord.objects.get(id=record.id).status == "queued"
+    assert EventRecord.objects.get(id=record.id).status == "pending"
 
     del reactions.failing["second"]
     deliver(record)
@@ -262,6 +262,6 @@ def test_the_event_of_a_quarantined_job_counts_as_failed(reactions: Reactions) -
     record = publish()
     job = Job.fetch(f"event-{record.id}", connection=redis())
     dispatch.mark_abandoned(job, ValueError)
-    assert record.reload().status == "queued"
+    assert record.reload().status == "pending"
     dispatch.mark_abandoned(job, AbandonedJobError)
     assert record.reload().status == "failed"

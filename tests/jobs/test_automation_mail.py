@@ -14,6 +14,7 @@ from jobs import automation_step
 from models.contact import Contact
 from models.email_account import EmailAccount, MailServer
 from models.send_attempt import SendAttempt
+from models.suppression import Suppression
 from models.trigger_run import TriggerRun
 from models.workspace import Member, Workspace
 from publishers import events
@@ -153,6 +154,23 @@ def test_who_wants_no_more_mail_gets_none(workspace: Workspace, run_jobs: RunJob
     run_jobs()
 
     assert (step().status, SendAttempt.objects.count()) == ("skipped", 0)
+
+
+@pytest.mark.parametrize(
+    ("reason", "note"),
+    [("unsubscribed", "the contact unsubscribed"), ("unreachable", "came back for good")],
+)
+def test_a_suppressed_contact_gets_no_mail_and_the_history_says_why(
+    workspace: Workspace, server: Server, run_jobs: RunJobs, reason: Any, note: str
+) -> None:
+    before, now = len(inbox(server)), automations.store.now()
+    Suppression.add(workspace.id, [THEM], reason, now)
+    answered(workspace)
+    run_jobs()
+
+    assert (step().status, SendAttempt.objects.get().status) == ("skipped", reason)
+    assert note in step().note
+    assert len(inbox(server)) == before
 
 
 def test_a_server_that_is_away_is_tried_again(

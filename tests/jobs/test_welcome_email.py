@@ -14,6 +14,7 @@ from models.email_account import EmailAccount, MailServer
 from models.email_message import EmailMessage
 from models.notification import Notification
 from models.send_attempt import SendAttempt
+from models.suppression import Suppression
 from models.workspace import Member, WelcomeEmail, Workspace
 from publishers import events
 from sandbox import mail_server
@@ -108,6 +109,17 @@ def test_a_refused_recipient_is_recorded_and_not_tried_again(workspace: Workspac
     new = contact(workspace, "nobody@acme.test")
     assert [welcome_email.send(str(new.id)) for _ in range(2)] == ["refused", "refused"]
     assert "nobody@acme.test" in SendAttempt.objects.get().reason
+    assert Suppression.among(workspace.id, ["nobody@acme.test"]) == {"nobody@acme.test": "unreachable"}
+
+
+def test_who_unsubscribed_or_cannot_be_reached_gets_no_mail_and_the_attempt_says_why(
+    workspace: Workspace, server: Server
+) -> None:
+    before, new = len(inbox(server)), contact(workspace)
+    Suppression.add(workspace.id, [new.email], "unsubscribed", new.created_at)
+    assert [welcome_email.send(str(new.id)) for _ in range(2)] == ["unsubscribed"] * 2
+    assert SendAttempt.objects.get().status == "unsubscribed"
+    assert len(inbox(server)) == before
 
 
 def test_a_wrong_password_locks_the_mailbox_and_leaves_the_contact_alone(workspace: Workspace) -> None:

@@ -45,8 +45,10 @@ def test_pages_leave_nothing_out_and_repeat_nothing_even_within_a_millisecond() 
     deal_id = ObjectId()
     Activity.record_all([entry(number // 3, deal_id=deal_id) for number in range(20)])
     seen: list[Activity] = []
-    while page := Activity.timeline(WORKSPACE, About(deal_id=deal_id), 3, page=seen[-1] if seen else None):
+    place: tuple[datetime, ObjectId] | None = None
+    while page := Activity.timeline(WORKSPACE, About(deal_id=deal_id), 3, after=place):
         seen += page
+        place = (page[-1].happened_at, page[-1].id)
     assert len({each.id for each in seen}) == len(seen) == 20
     assert [each.happened_at for each in seen] == sorted((e.happened_at for e in seen), reverse=True)
 

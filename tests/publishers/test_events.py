@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 import pytest
 from bson import ObjectId
-from pymongo.errors import AutoReconnect
 
 import config
 from models import store
@@ -58,7 +57,7 @@ def test_a_published_event_is_in_the_ledger_and_on_the_queue() -> None:
     event_id = events.publish(event, correlation_id="request-1", causation_id="cause-1")
 
     record = EventRecord.objects.get(id=event_id)
-    assert (record.type, record.version, record.status) == ("contact.created", 1, "queued")
+    assert (record.type, record.version, record.status) == ("contact.created", 1, "pending")
     assert (record.correlation_id, record.causation_id) == ("request-1", "cause-1")
     assert str(record.workspace_id) == WORKSPACE
 
@@ -136,7 +135,7 @@ def test_a_large_batch_is_accepted_whole() -> None:
     ids = events.publish_all(batch)
 
     assert len(set(ids)) == 1_200
-    assert EventRecord.objects(status="queued").count() == 1_200
+    assert EventRecord.objects.count() == 1_200
     assert counts.counts([CRM_EVENTS])[0].waiting == 1_200
 
 
@@ -167,14 +166,3 @@ def test_without_the_store_nothing_is_accepted_and_nothing_queued(store_away: No
 
 def _accepted_earlier(event_id: str) -> None:
     EventRecord.objects(id=event_id).update_one(set__accepted_at=store.now() - relay.PENDING_AGE * 2)
-
-
-def test_an_event_that_is_enqueued_is_accepted_though_the_store_goes_away_then(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    def go_away(*_: object) -> None:
-        raise AutoReconnect("gone")
-
-    monkeypatch.setattr(EventRecord, "mark_queued", go_away)
-    event_id = events.publish(created())
-    assert redis().exists(f"rq:job:event-{event_id}")

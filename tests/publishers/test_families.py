@@ -14,7 +14,7 @@ from models.contact import Contact
 from models.deal import Deal
 from models.email_account import EmailAccount
 from models.email_message import EmailMessage
-from models.event import PENDING, QUEUED, EventRecord
+from models.event import PENDING, EventRecord
 from models.form_submission import FormSubmission
 from models.send_attempt import SendAttempt
 from models.task import Task
@@ -135,7 +135,7 @@ def test_a_publisher_tells_one_event_about_its_record(name: str) -> None:
     assert (record.type, record.workspace_id, record.status) == (
         name,
         WORKSPACE,
-        PENDING if name in events.UNMARKED else QUEUED,
+        PENDING,
     )
     assert isinstance(fact, catalogue()[name])
     assert record.subject == fact.subject
@@ -157,6 +157,17 @@ def test_a_run_of_an_automation_is_one_deeper_than_its_event() -> None:
     assert (record.depth, record.causation_id, record.correlation_id) == (3, str(OTHER), "c")
 
 
+@pytest.mark.parametrize(("lost", "named", "is_permanent"), [((), ["a", "b"], False), (("b",), ["b"], True)])
+def test_a_permanent_bounce_names_only_the_addresses_that_are_bad(
+    lost: tuple[str, ...], named: list[str], is_permanent: bool
+) -> None:
+    failed = [{"email": email, "is_permanent": email in lost} for email in ("a", "b")]
+    bounce = EmailMessage(id=ID, workspace_id=WORKSPACE, kind="bounce", failed_recipients=failed)
+    emails.bounced(bounce, account, original=None)
+    payload = EventRecord.objects.get().payload
+    assert (payload["recipients"], payload["isPermanent"]) == (named, is_permanent)
+
+
 def test_a_batch_is_one_insert_and_one_round_trip(
     redis_process: Server, count_store_commands: Callable[[], AbstractContextManager[list[str]]]
 ) -> None:
@@ -167,7 +178,7 @@ def test_a_batch_is_one_insert_and_one_round_trip(
             contacts.updated(contact, changed=["jobTitle"])
         deals.created(deal)
     assert _calls() - before == 1
-    assert names == ["insert", "update"]
+    assert names == ["insert"]
     assert EventRecord.objects.count() == 42
 
 

@@ -72,7 +72,7 @@ def test_two_relays_at_once_make_one_job() -> None:
     make_older(ids)
     first, second = (EventRecord.pending(before=store.now(), limit=10) for _ in range(2))
 
-    assert events.put_on_queue(first) == events.put_on_queue(second) == 1
+    assert [events.enqueue(first), events.enqueue(second)] == [1, 0]
     assert redis().llen(QUEUE) == 1
 
 

@@ -207,8 +207,8 @@ def test_only_events_of_the_window_are_replayed(effects: Effects, run_jobs: Call
     assert found(since=then, until=then + day) == [old]
     assert found(since=then + day, types=("contact.updated",)) == [new]
     assert Window(since=then + day).census() == [
-        Count("contact.created", 1, "queued", 1),
-        Count("contact.updated", 1, "queued", 1),
+        Count("contact.created", 1, "pending", 1),
+        Count("contact.updated", 1, "pending", 1),
     ]
 
 
@@ -257,3 +257,22 @@ def _deploy(monkeypatch: pytest.MonkeyPatch) -> None:
         version = 2
 
     monkeypatch.setattr(schema, "_classes", {**schema._classes, "contact.updated": Newer})
+
+
+def test_an_event_that_is_handled_after_another_one_is_left_to_that_one_s_job(
+    effects: Effects, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = publish("a", "b", contact=str(ObjectId()))
+    dispatch.handle(second, EventRecord.objects.get(id=second).envelope())  # it waits
+    replayed: list[int] = []
+
+    def react(event: ContactUpdated, delivery: Delivery) -> None:
+        if event.changed == ["b"]:
+            replayed.extend(step.replayed for step in replay.replay(ALL, per_second=100))
+        effects.first(event, delivery)
+
+    monkeypatch.setitem(registry._reactions, "contact.updated", {"first": react})
+    dispatch.handle(first, EventRecord.objects.get(id=first).envelope())
+
+    assert replayed == [0]
+    assert effects.done == [("first", "a"), ("first", "b")]

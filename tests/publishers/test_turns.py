@@ -103,7 +103,7 @@ def test_an_event_that_comes_too_early_waits_and_is_handled_by_the_job_of_the_on
     deliver(third)
     deliver(second)
     assert record.seen == {}
-    assert statuses([first, second, third]) == ["queued", "waiting", "waiting"]
+    assert statuses([first, second, third]) == ["pending", "waiting", "waiting"]
 
     deliver(first)
     assert record.seen == {contact: ["a", "b", "c"]}
@@ -158,6 +158,26 @@ def test_who_dies_while_it_handles_the_next_gives_it_a_job_when_it_comes_back(
     assert queued() == [f"event-{second}-1"]
     deliver(second)
     assert record.seen == {contact: ["a", "b"]}
+
+
+def test_who_comes_back_leaves_alone_what_another_job_is_handling(
+    record: Record, contact: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second, third = publish(contact, "a", "b", "c")
+    late = stored(second).envelope()
+    deliver(second)
+    deliver(third)
+    redis().delete(QUEUE)
+
+    def react(event: ContactUpdated, delivery: Delivery) -> None:
+        if event.changed == ["c"]:
+            dispatch.handle(second, late)  # its own job comes again, on another worker
+        record.react(event, delivery)
+
+    monkeypatch.setitem(registry._reactions, "contact.updated", {"note": react})
+    deliver(first)
+    assert record.seen == {contact: ["a", "b", "c"]}
+    assert queued() == []
 
 
 def test_other_records_and_events_of_none_do_not_wait(record: Record, contact: str) -> None:
@@ -238,7 +258,7 @@ def test_a_requeued_dead_letter_waits_for_none(record: Record, contact: str) -> 
     deliver(second)
 
     assert record.seen == {contact: ["b"]}
-    assert statuses([first, second]) == ["queued", "done"]
+    assert statuses([first, second]) == ["pending", "done"]
 
 
 def test_who_dies_between_its_end_and_waking_the_next_does_it_when_it_comes_back(
@@ -421,7 +441,7 @@ class Killed(BaseException):
     """The process ended here."""
 
 
-def _die(_: Any) -> bool:
+def _die(*_: Any) -> bool:
     raise Killed
 
 
@@ -431,4 +451,4 @@ def _no_retries(event_id: str) -> None:
 
 def _age(ids: list[str]) -> None:
     then = store.now() - timedelta(hours=2)
-    EventRecord.objects(id__in=ids).update(set__queued_at=then)
+    EventRecord.objects(id__in=ids).update(set__accepted_at=then, set__queued_at=then)

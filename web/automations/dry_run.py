@@ -11,8 +11,10 @@ from werkzeug.exceptions import NotFound, UnprocessableEntity
 
 import schemas.event
 from consumers import automations
+from jobs.actions import send_email
 from models import facts
 from models.event import EventRecord
+from models.suppression import Suppression
 from schemas.event import Id
 from services import conditions
 from services.automation import unanswered
@@ -84,7 +86,7 @@ def _answer(workspace_id: ObjectId, trigger: Definition, given: DryRun) -> Respo
                 }
                 for verdict in verdicts
             ],
-            "actions": [_preview(action, known) for action in trigger.actions],
+            "actions": [_preview(action, known, workspace_id) for action in trigger.actions],
         },
     )
 
@@ -123,13 +125,18 @@ def _why_not(trigger: Definition, record: EventRecord, verdicts: list[conditions
     return "; ".join(failing) or None
 
 
-def _preview(action: Action, known: dict[str, Any]) -> dict[str, Any]:
+def _preview(action: Action, known: dict[str, Any], workspace_id: ObjectId) -> dict[str, Any]:
     """The action with its variables filled, or what keeps it from being done."""
     if action.needs_contact and not known["contact"]:
         return {**action.wire(), "problem": "the event has no contact, so this action would be skipped"}
-    if isinstance(action, SendEmail) and (why := unanswered.reason(known["event"])):
+    if isinstance(action, SendEmail) and (why := _why_no_mail(known, workspace_id)):
         return {**action.wire(), "problem": why}
     try:
         return {**action.rendered(known).wire(), "problem": None}
     except MissingField as error:
         return {**action.wire(), "problem": str(error)}
+
+
+def _why_no_mail(known: dict[str, Any], workspace_id: ObjectId) -> str | None:
+    suppressed = Suppression.of(workspace_id, known["contact"]["email"])
+    return unanswered.reason(known["event"]) or (suppressed and send_email.ENDS[suppressed.reason].note)

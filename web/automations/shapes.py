@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any
 
 from models.trigger import Trigger, TriggerCondition
 from models.trigger_run import RunStep, TriggerRun
 from services.automation import actions
 from services.automation.definition import Definition
+from web.workspaces.wire import time
 
 
 def trigger(found: Trigger) -> dict[str, Any]:
@@ -66,9 +66,3 @@ def _step(step: RunStep) -> dict[str, Any]:
         "seconds": step.seconds,
         "endedAt": time(step.ended_at),
     }
-
-
-def time(moment: datetime | None) -> str | None:
-    """ISO 8601 in UTC, to the millisecond."""
-    text = moment.astimezone(UTC).isoformat(timespec="milliseconds") if moment else None
-    return text.replace("+00:00", "Z") if text else None

@@ -14,9 +14,10 @@ from models import store
 from models.store import object_id
 from models.trigger import Trigger
 from services.automation.definition import Definition
-from web.automations import access, paging, references, shapes
+from web.automations import access, references, shapes
 from web.automations.access import blueprint
 from web.public import body, repeats
+from web.workspaces import paging
 
 MOST = 500  # automations of a workspace: each event looks at all of its type
 
@@ -32,7 +33,7 @@ def list_triggers(workspace_id: str) -> Response:
     query = Query.model_validate(request.args.to_dict())
     after = object_id(query.cursor)
     if query.cursor and not after:
-        raise UnprocessableEntity("cursor: must be the `next` of another page")
+        raise UnprocessableEntity(paging.NO_CURSOR)
     chosen = {"event_type": query.event_type, "is_active": query.is_active}
     filters = {name: value for name, value in chosen.items() if value is not None}
     found = Trigger.page(ObjectId(workspace_id), after, query.limit + 1, **filters)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Flask
 
 from web.cli import (
+    business_profile,
     contacts,
     cron_change,
     db,
@@ -17,6 +18,7 @@ from web.cli import (
     mailboxes,
     queues,
     tokens,
+    workspaces,
 )
 
 __all__ = ["events_replay", "init_app"]  # the former adds its command to the group of `events`
@@ -25,6 +27,7 @@ __all__ = ["events_replay", "init_app"]  # the former adds its command to the gr
 def init_app(app: Flask) -> None:
     """Register the commands."""
     for command in (
+        business_profile.commands,
         contacts.commands,
         cron_change.commands,
         db.commands,
@@ -36,5 +39,6 @@ def init_app(app: Flask) -> None:
         mailboxes.commands,
         queues.commands,
         tokens.commands,
+        workspaces.commands,
     ):
         app.cli.add_command(command)

@@ -8,22 +8,19 @@ import click
 
 from models.api_token import ApiToken
 from models.store import object_id
-from models.workspace import Workspace
-from web.cli import output
+from web.cli import named, output
 from web.cli.command import Group, example, json_option
-
-WORKSPACE = "000000000000000000acce01"
 
 commands = Group("tokens", help="Tokens of the workspaces' private API.")
 
 
-@commands.command("create", epilog=example(f"flask tokens create {WORKSPACE} --name 'CRM backend'"))
+@commands.command("create", epilog=example(f"flask tokens create {named.WORKSPACE} --name 'CRM backend'"))
 @click.argument("workspace_id", metavar="WORKSPACE")
 @click.option("--name", required=True, help="Who or what uses it.")
 @json_option
 def create(workspace_id: str, name: str, as_json: bool) -> None:
     """Create a token for a workspace, by its id. It is shown once."""
-    workspace = _workspace(workspace_id)
+    workspace = named.workspace(workspace_id)
     token, text = ApiToken.create(workspace.id, name)
     if as_json:
         output.as_json({**_facts(token), "token": text})
@@ -32,12 +29,12 @@ def create(workspace_id: str, name: str, as_json: bool) -> None:
     click.echo("Keep it now: only its hash is stored, so nobody can show it again.", err=True)
 
 
-@commands.command("list", epilog=example("flask tokens list", f"flask tokens list {WORKSPACE}"))
+@commands.command("list", epilog=example("flask tokens list", f"flask tokens list {named.WORKSPACE}"))
 @click.argument("workspace_id", metavar="WORKSPACE", required=False)
 @json_option
 def list_(workspace_id: str | None, as_json: bool) -> None:
     """List the tokens of a workspace, or of all."""
-    chosen = {"workspace_id": _workspace(workspace_id).id} if workspace_id else {}
+    chosen = {"workspace_id": named.workspace(workspace_id).id} if workspace_id else {}
     rows = [_facts(token) for token in ApiToken.objects(**chosen).order_by("id")]
     if as_json:
         output.as_json(rows)
@@ -73,14 +70,6 @@ def revoke(token_id: str, as_json: bool) -> None:
         output.console().print(
             f"{token.name} is revoked." if revoked else f"{token.name} was revoked before."
         )
-
-
-def _workspace(workspace_id: str) -> Workspace:
-    known = object_id(workspace_id)
-    found: Workspace | None = Workspace.objects(id=known).only("name").first() if known else None
-    if found is None:
-        raise click.ClickException(f"there is no workspace {workspace_id}; an id has 24 hex digits")
-    return found
 
 
 def _facts(token: ApiToken) -> dict[str, Any]:

@@ -22,6 +22,7 @@ import config
 from models.store import StoreError
 from models.workspace import Workspace
 from web.public.rate_limit import RateLimiter
+from web.public.recent import Recent
 
 PREFIX = "/api/public/"
 KEPT_SECONDS = 60  # how long we remember whether some workspace allows an origin
@@ -101,6 +102,10 @@ def admits(workspace: Workspace) -> bool:
 def workspaces(ids: set[ObjectId]) -> dict[ObjectId, Workspace]:
     """Those that exist, by id, with the fields NEEDED. One query."""
     return {found.id: found for found in Workspace.objects(id__in=list(ids)).only(*NEEDED)}
+
+
+# For the tracked visits of every page: a change of a workspace's settings holds for them that much later.
+recent_workspaces = Recent(workspaces, seconds=5, most=10_000)
 
 
 def check(workspace_id: ObjectId) -> Workspace:

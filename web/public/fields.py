@@ -36,7 +36,7 @@ RESERVED = ("_cls", "_ref")
 
 def is_forbidden(name: str) -> bool:
     """Whether the field is the CRM's own, spelt `leadScore`, `lead_score` or `Lead-Score`."""
-    return bool(FORBIDDEN.fullmatch(re.sub("[_-]", "", name).lower()))
+    return bool(FORBIDDEN.fullmatch(name.replace("_", "").replace("-", "").lower()))
 
 
 def _storable(text: str | None) -> str | None:

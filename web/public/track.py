@@ -83,7 +83,7 @@ def _valid(items: Iterable[Any], now: datetime) -> tuple[dict[int, TrackedEvent]
 
 def _admitted(found: dict[int, TrackedEvent], refused: Refused) -> tuple[list[Admitted], bool]:
     """The events whose workspace exists and allows the origin; whether there was one that does not."""
-    workspaces = access.workspaces({event.workspace_id for event in found.values()}) if found else {}
+    workspaces = access.recent_workspaces({event.workspace_id for event in found.values()})
     admitted, is_foreign = [], False
     for place, event in found.items():
         workspace = workspaces.get(event.workspace_id)

@@ -9,6 +9,7 @@ import pytest
 from models import store
 from models.contact import Contact
 from models.event import EventRecord
+from models.suppression import Suppression
 from queues.connection import redis
 from tests.automations import created, grace
 from tests.web.automations.conftest import Api, definition
@@ -119,6 +120,17 @@ def test_it_says_that_a_bounce_is_not_answered(api: Api) -> None:
     told = try_it(api, trigger, {"event": {"payload": {**ids, "recipients": [], "isPermanent": True}}})
 
     assert told["actions"][0]["problem"] == "a mail that came back is never answered by a machine"
+
+
+def test_it_says_that_a_suppressed_contact_gets_no_mail(api: Api) -> None:
+    mail = {"type": "send_email", "subject": "Hello", "body": "Again"}
+    trigger = api.created(conditions=[], actions=[mail])
+    event = created(grace(api.workspace))
+    assert try_it(api, trigger, {"eventId": event})["actions"][0]["problem"] is None
+
+    Suppression.add(api.workspace.id, ["grace@navy.test"], "unsubscribed", store.now())
+    told = try_it(api, trigger, {"eventId": event})
+    assert told["actions"][0]["problem"] == "the contact unsubscribed, so it gets no mail"
 
 
 def test_it_knows_the_end_of_a_chain(api: Api) -> None:

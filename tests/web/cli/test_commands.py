@@ -29,7 +29,10 @@ from tests.web.cli.conftest import Flask_, Shell
 from web import demo_data
 
 Json = Callable[..., Any]
-OURS = ("contacts", "cron", "db", "demo", "dlq", "env", "events", "jobs", "mailboxes", "queues")
+OURS = (
+    *("business-profile", "contacts", "cron", "db", "demo", "dlq", "env", "events", "jobs", "mailboxes"),
+    *("queues", "tokens", "workspaces"),
+)
 NO_ID = "0" * 24
 
 
@@ -83,7 +86,7 @@ def test_an_event_is_shown_with_its_reactions_and_job(
         correlation_id="request-7",
     )
     before = flask_json("events", "show", event_id)
-    assert (before["status"], before["job_status"]) == ("queued", "queued")
+    assert (before["status"], before["job_status"]) == ("pending", "queued")
     assert (before["type"], before["correlation_id"]) == ("contact.created", "request-7")
     assert before["reactions_done"] == []
     assert "score_lead" in before["reactions_missing"]

@@ -38,8 +38,8 @@ def test_a_dry_run_tells_what_there_is_and_does_nothing(
         "unfinished": 3,
         "replayed": 0,
         "events": [
-            {"type": "contact.updated", "version": 1, "status": "queued", "events": 2, "is_known": True},
-            {"type": "contact.updated", "version": 9, "status": "queued", "events": 1, "is_known": False},
+            {"type": "contact.updated", "version": 1, "status": "pending", "events": 2, "is_known": True},
+            {"type": "contact.updated", "version": 9, "status": "pending", "events": 1, "is_known": False},
         ],
     }
     told = flask("events", "replay", "--dry-run").stdout
