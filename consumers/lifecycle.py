@@ -49,9 +49,10 @@ def mark_contacts(event: OpportunityCreated | OpportunityUpdated, _delivery: Del
 
 def mark_contacts_of(workspace_id: str, deal_id: str) -> None:
     """Something is stored of the deal by which a step of its contacts may be due. Safe to run twice."""
-    deal = Deal.objects(id=ObjectId(deal_id), workspace_id=ObjectId(workspace_id)).only("contact_ids").first()
+    workspace = ObjectId(workspace_id)
+    deal = Deal.objects(id=ObjectId(deal_id), workspace_id=workspace).only("contact_ids").first()
     if deal and deal.contact_ids:
-        contact_lifecycle.mark(deal.workspace_id, deal.contact_ids)
+        contact_lifecycle.mark(workspace, deal.contact_ids)
 
 
 def mark(workspace_id: str, contact_id: str) -> None:

@@ -71,7 +71,7 @@ def progress(workspace_id: str, first: str, last: str) -> dict[str, int]:
     """Let the marked contacts of one range take the steps that are due, and tell of each.
 
     Safe to run twice and to die in: a step is noted in its contact by the write that takes it, and the mark
-    goes once it is told. Six store commands at most, and six more when steps are taken; none per contact.
+    goes once it is told. Six store commands at most, and four more when steps are taken; none per contact.
     """
     part = Range(ObjectId(workspace_id), ObjectId(first), ObjectId(last), RANGE)
     rules = BusinessProfile.if_valid(part.workspace_id, LifecycleRules, HELD)

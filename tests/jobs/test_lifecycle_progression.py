@@ -463,7 +463,7 @@ def test_a_range_costs_the_same_commands_whatever_its_size(
     with count_store_commands() as commands:
         job.func(**job.kwargs)
     reading = ["find", "find", "aggregate", "aggregate", "aggregate"]  # rules, contacts; forms, talks, deals
-    telling = ["find", "insert", "insert", "update"]  # steps; history, events, that they are queued
+    telling = ["find", "insert", "insert"]  # steps; history, events
     assert commands == [*reading, "update", *telling, "update"]
     assert [stage(each) for each in made] == contacts // 2 * ["customer", "lead"]
 
