@@ -17,7 +17,9 @@ from models import contact_lifecycle
 from models.activity import Activity
 from models.contact import Contact
 from models.deal import Deal
-from queues.enqueue import NewJob, enqueue
+from models.store import now
+from publishers import silence
+from queues.enqueue import NewJob, enqueue, enqueue_many
 from queues.names import CRM_ACTIVITY_LOG
 from schemas.activity import ActivityLogged
 
@@ -69,17 +71,24 @@ def log_later(delivery: Delivery, **fields: Any) -> None:
 
 
 def log_all(entries: Sequence[Entry], delivery: Delivery) -> None:
-    """Enqueue many entries of one workspace as one job. Safe to run twice, like `log_later`."""
+    """Enqueue many entries of contacts of one workspace, as one job per contact: when one is erased its jobs
+    go, too. One round trip. Safe to run twice, like `log_later`.
+    """
+    by_contact: dict[str, list[Entry]] = {}
+    for made in entries:
+        by_contact.setdefault(made["contact_id"], []).append(made)
+    enqueue_many([_job(mine, delivery) for mine in by_contact.values()])
+
+
+def _job(entries: Sequence[Entry], delivery: Delivery) -> NewJob:
     first = hashlib.sha256(entries[0]["source"].encode()).hexdigest()[:24]
-    enqueue(
-        NewJob(
-            queue=CRM_ACTIVITY_LOG,
-            func="consumers.activity.record_all",
-            id=f"activities-{delivery.event_id}-{first}",
-            kwargs={"entries": list(entries)},
-            description=f"{len(entries)} timeline entries",
-            meta={**delivery.meta, "workspace_id": entries[0]["workspace_id"]},
-        )
+    return NewJob(
+        queue=CRM_ACTIVITY_LOG,
+        func="consumers.activity.record_all",
+        id=f"activities-{delivery.event_id}-{first}",
+        kwargs={"entries": list(entries)},
+        description=f"{len(entries)} timeline entries",
+        meta={**delivery.meta, "workspace_id": entries[0]["workspace_id"]},
     )
 
 
@@ -112,9 +121,14 @@ def stamp_last_activity(event: ActivityLogged, delivery: Delivery) -> None:
 
 
 def stamp(at: datetime, *, contact_id: str | None, deal_id: str | None) -> None:
-    """Somebody was in touch with them at that moment. Safe to run twice: the stamps only move forward."""
+    """Somebody was in touch with them at that moment, and the silence of their deals is over.
+
+    Safe to run twice: the stamps only move forward. Tasks that a crash leaves open are closed by the next
+    `stale-deal-alert`.
+    """
     if contact_id:
         Contact.touch([ObjectId(contact_id)], at)
-        Deal.touch({ObjectId(contact_id): at})
-    if deal_id:
-        Deal.touch_one(ObjectId(deal_id), at)
+        if Deal.touch({ObjectId(contact_id): at}):
+            silence.ended_of({"contact_ids": ObjectId(contact_id)}, now())
+    if deal_id and Deal.touch_one(ObjectId(deal_id), at):
+        silence.ended_of({"_id": ObjectId(deal_id)}, now())

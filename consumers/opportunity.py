@@ -9,7 +9,10 @@ from bson import ObjectId
 
 from consumers import activity, lifecycle
 from consumers.registry import Delivery, reacts_to
+from models import deal_silence
 from models.deal import Deal
+from models.store import now
+from publishers import silence
 from schemas.opportunity import (
     OpportunityCreated,
     OpportunityLost,
@@ -42,6 +45,13 @@ def close_deal(event: OpportunityWon | OpportunityLost, _delivery: Delivery) -> 
     status: Literal["won", "lost"] = "won" if isinstance(event, OpportunityWon) else "lost"
     Deal.close(ObjectId(event.workspace_id), ObjectId(event.deal_id), status, event.closed_at)
     lifecycle.mark_contacts_of(event.workspace_id, event.deal_id)
+
+
+@reacts_to(OpportunityWon, OpportunityLost)
+def end_silence(event: OpportunityWon | OpportunityLost, _delivery: Delivery) -> None:
+    """Nobody has to get in touch any more. Safe to run twice: what is closed stays so."""
+    deal_silence.close(ObjectId(event.deal_id))
+    silence.ended_of({"_id": ObjectId(event.deal_id)}, now())
 
 
 def _title(event: Told) -> str:

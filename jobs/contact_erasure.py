@@ -6,7 +6,8 @@ Nothing of it is scheduled: `flask contacts erase` runs it, or whoever enqueues 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -27,6 +28,7 @@ from schemas.contact import ContactDeleted
 # Beyond the retries (36 s) and time limits of jobs that ran meanwhile, and may have written once more.
 SECOND_LOOK = timedelta(hours=1)
 DELETED = '"type": "contact.deleted"'
+OWNER = re.compile(r'"workspace_?id": "([0-9a-f]{24})"')  # in the lower case text of a job
 LAST = (Visitor, Contact)  # what the others are found by
 
 log = structlog.get_logger()
@@ -76,22 +78,31 @@ def _in_order() -> list[Any]:
 
 
 def _about(person: Person) -> Callable[[str], bool]:
-    """Whether a job's text is about the person, except those that are to tell of the erasure."""
-    ids = [str(person.contact_id), *([person.email] if person.email else [])]
-    visitors = [
-        f'"{name}": {json.dumps(visitor_id, ensure_ascii=False)}'
-        for visitor_id in person.visitor_ids
-        for name in ("visitorId", "visitor_id")
-    ]
-    second_look = _second_look(str(person.contact_id)).id
-    needles = [text.lower() for text in (*ids, *visitors)]
+    """Whether a job's text is about the person, except those that are to tell of the erasure.
+
+    Others may have an address that begins or ends like the person's, and other workspaces may know the same
+    person, or use the same ids for their visitors.
+    """
+    contact_id, workspace_id = str(person.contact_id), str(person.workspace_id)
+    hers = re.compile("|".join(_personal(person)) or "(?!)")
+    second_look = _second_look(contact_id).id
 
     def matches(text: str) -> bool:
         text = text.lower()
-        is_ours = text.startswith(second_look) or DELETED in text
-        return not is_ours and any(needle in text for needle in needles)
+        if text.startswith(second_look) or DELETED in text:
+            return False
+        is_elsewhere = workspace_id not in (owners := OWNER.findall(text)) and owners
+        return contact_id in text or (not is_elsewhere and bool(hers.search(text)))
 
     return matches
+
+
+def _personal(person: Person) -> Iterator[str]:
+    """Patterns of what a workspace knows the person by, in the lower case text of a job."""
+    if person.email:
+        yield rf"(?:(?<![\w.+%-])|(?<=\\[nrt])){re.escape(person.email)}(?![\w-]|\.\w)"
+    for visitor_id in person.visitor_ids:
+        yield rf'"visitor_?id": {re.escape(json.dumps(visitor_id, ensure_ascii=False).lower())}'
 
 
 def _second_look(contact_id: str) -> NewJob:

@@ -12,11 +12,12 @@ from typing import Any
 
 from bson import ObjectId
 
+from models import store
 from models.contact import Contact
 from models.deal import Deal
 from models.email_account import EmailAccount
 from models.email_message import EmailMessage
-from publishers import emails, events
+from publishers import emails, events, silence
 from queues.enqueue import NewJob, enqueue_many
 from queues.names import CRM_ACTIVITY_LOG
 from services.mail.classify import Kind
@@ -41,7 +42,8 @@ def announce(account: EmailAccount, stored: Sequence[EmailMessage]) -> None:
         for contact in message.contact_ids:
             stamps[contact] = max(message.sent_at, stamps.get(contact, message.sent_at))
     Contact.touch_each(stamps)
-    Deal.touch(stamps)
+    if Deal.touch(stamps):
+        silence.ended_of({"contact_ids": {"$in": list(stamps)}}, store.now())
     _publish(account, stored)
     EmailMessage.mark_announced(message.id for message in stored)
 

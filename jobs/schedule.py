@@ -38,6 +38,14 @@ SCHEDULE: tuple[CronEntry, ...] = (
         "Move contacts along the lifecycle",
         time_zone="UTC",
     ),
+    CronEntry(
+        "stale-deal-alert",
+        "0 9 * * *",
+        "jobs.stale_deal_alert.run",
+        ANALYTICS,
+        "Tell of deals with which nothing has happened for long",
+        time_zone="UTC",
+    ),
 )
 
 # Never scheduled, refused by name.

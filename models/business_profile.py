@@ -42,6 +42,7 @@ class BusinessProfile(Document):
     id = ObjectIdField(primary_key=True)
     rules = DictField()  # section -> what differs from the defaults
     recheck = ObjectIdField()  # of a change by which a contact's next step may be due, until all are marked
+    applied = DictField()  # section -> the rules that records were last planned by, where they are
     updated_at = DateTimeField(default=now)
 
     meta = {
@@ -49,7 +50,13 @@ class BusinessProfile(Document):
         "auto_create_index": False,
         "strict": False,
         "personal_data": "none",
-        "indexes": [{"fields": ["recheck"], "sparse": True}],
+        "indexes": [
+            {"fields": ["recheck"], "sparse": True},
+            *(
+                {"fields": [f"{place}.stale_deals"], "sparse": True, "name": f"{place}_stale_deals"}
+                for place in ("rules", "applied")
+            ),
+        ],
     }
 
     def clean(self) -> None:
@@ -136,6 +143,33 @@ class BusinessProfile(Document):
                 key=f"rules-invalid:{workspace_id}:{kind.section}:{digest}",
             )
             return None
+
+    @classmethod
+    def unapplied(cls, kind: type[RulesT]) -> dict[ObjectId, RulesT]:
+        """The workspaces whose rules of a section are other than those last applied, and their rules.
+
+        The defaults in place of an invalid section. Two indexed queries, which find those with rules of their
+        own.
+        """
+        queries = [{f"{place}.{kind.section}": {"$exists": True}} for place in ("rules", "applied")]
+        rows = [row for query in queries for row in cls._get_collection().find(query)]
+        found: dict[ObjectId, RulesT] = {}
+        for row in rows:
+            checked = _or_error(row, kind)
+            rules = kind() if isinstance(checked, InvalidRules) else checked
+            if rules.model_dump() != row.get("applied", {}).get(kind.section):
+                found[row["_id"]] = rules
+        return found
+
+    @classmethod
+    def mark_applied(cls, rules: Mapping[ObjectId, Rules]) -> None:
+        """Records are planned by these rules from now on. One command; safe to run twice."""
+        updates = [
+            UpdateOne({"_id": each}, {"$set": {f"applied.{new.section}": new.model_dump()}})
+            for each, new in rules.items()
+        ]
+        if updates:
+            cls._get_collection().bulk_write(updates, ordered=False)
 
 
 def _is_of_lifecycle(field: str) -> bool:

@@ -11,6 +11,7 @@ from mongoengine import (
     DateTimeField,
     DictField,
     Document,
+    EmbeddedDocumentField,
     FloatField,
     ListField,
     NotUniqueError,
@@ -20,6 +21,7 @@ from mongoengine import (
 from pymongo import UpdateMany
 
 from models.personal import Person
+from models.silence import Silence, broken
 from models.store import now
 
 ERASED = "Erased contact"  # the title of a deal that was with nobody else
@@ -35,10 +37,12 @@ class Deal(Document):
     currency = StringField()  # ISO 4217
     expected_close_date = DateTimeField()
     closed_at = DateTimeField()  # when it was won or lost
+    tags = ListField(StringField())
     custom_fields = DictField()
     key = StringField()  # unique where there is one: the same request opens one deal
     assigned_to = ObjectIdField()
     last_activity_at = DateTimeField()
+    silence = EmbeddedDocumentField(Silence)  # changed by `touch`, and in `deal_silence`
     created_at = DateTimeField(default=now)
 
     meta = {
@@ -47,7 +51,10 @@ class Deal(Document):
         "strict": False,
         "indexes": [
             {"fields": ["contact_ids", "status"]},
-            {"fields": ["workspace_id", "status"]},
+            ["status", "silence.due_at"],  # who is to be looked at, of all workspaces
+            ["workspace_id", "status", "silence.due_at", "_id"],  # a range of them
+            {"fields": ["silence.unannounced.batch"], "sparse": True},  # the few of whom it is to be told
+            {"fields": ["silence.ended"], "sparse": True},  # the few whose tasks are to be closed
             {"fields": ["key"], "unique": True, "partialFilterExpression": {"key": {"$exists": True}}},
         ],
     }
@@ -71,21 +78,22 @@ class Deal(Document):
             return cls.objects.get(key=keys[0]), False
 
     @classmethod
-    def touch(cls, contacts: Mapping[ObjectId, datetime]) -> None:
-        """Move the last-activity stamps of the contacts' open deals forward, never backwards."""
-        if contacts:
-            cls._get_collection().bulk_write(
-                [
-                    UpdateMany({"contact_ids": contact, "status": "open"}, {"$max": {"last_activity_at": at}})
-                    for contact, at in contacts.items()
-                ],
-                ordered=False,
-            )
+    def touch(cls, contacts: Mapping[ObjectId, datetime]) -> int:
+        """Move the last-activity stamps of the contacts' open deals forward, never backwards.
+
+        Their silence is over. Returns how many deals moved. Safe to run twice.
+        """
+        updates = [
+            UpdateMany({"contact_ids": contact, "status": "open", **_quiet_at(at)}, broken(at))
+            for contact, at in contacts.items()
+        ]
+        return cls._get_collection().bulk_write(updates, ordered=False).modified_count if updates else 0
 
     @classmethod
-    def touch_one(cls, deal_id: ObjectId, at: datetime) -> None:
+    def touch_one(cls, deal_id: ObjectId, at: datetime) -> int:
         """As `touch`, whatever its contacts."""
-        cls.objects(id=deal_id, status="open").update_one(max__last_activity_at=at)
+        mine = {"_id": deal_id, "status": "open", **_quiet_at(at)}
+        return int(cls._get_collection().update_one(mine, broken(at)).modified_count)
 
     @classmethod
     def close(
@@ -126,3 +134,7 @@ class Deal(Document):
             {"$set": {"title": ERASED}, "$unset": {"custom_fields": ""}},
         )
         return int(deals.update_many(mine, {"$pull": mine}).modified_count)
+
+
+def _quiet_at(at: datetime) -> dict[str, Any]:
+    return {"last_activity_at": {"$not": {"$gte": at}}}

@@ -240,11 +240,26 @@ class EventRecord(Document):
 
     @classmethod
     def erase(cls, person: Person) -> int:
-        """Delete the events about the person, except that it was deleted; returns how many."""
+        """Delete the events about the person, except that it was deleted; returns how many.
+
+        Visits on their way lose those of the person. The others among them get a new job: the one that they
+        had carries all.
+        """
         mine = {"payload.contactId": str(person.contact_id), "type": {"$ne": "contact.deleted"}}
-        visitors = {"payload.visits.visitorId": {"$in": list(person.visitor_ids)}}
-        on_their_way = {"status": {"$in": [*OPEN, FAILED]}, "type": "visits.tracked", **visitors}
-        return delete(cls, mine) + delete(cls, on_their_way)
+        visits = cls._erase_visits(person, OPEN, PENDING) + cls._erase_visits(person, [FAILED], FAILED)
+        return delete(cls, mine) + visits
+
+    @classmethod
+    def _erase_visits(cls, person: Person, statuses: Sequence[str], then: str) -> int:
+        hers = {"$in": list(person.visitor_ids)}
+        mine = {"workspace_id": person.workspace_id, "type": "visits.tracked"}
+        query = {**mine, "status": {"$in": list(statuses)}, "payload.visits.visitorId": hers}
+        change = {
+            "$pull": {"payload.visits": {"visitorId": hers}},
+            "$inc": {"runs": 1},
+            "$set": {"status": then},
+        }
+        return int(cls._get_collection().update_many(query, change).modified_count)
 
     @classmethod
     def erase_keys(cls, keys: Iterable[str]) -> None:

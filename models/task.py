@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import datetime
+
 from bson import ObjectId
 from mongoengine import DateTimeField, Document, ObjectIdField, StringField
 
@@ -18,6 +21,8 @@ class Task(Document):
     status = StringField(choices=("open", "completed", "cancelled"), default="open")
     key = StringField(required=True)  # unique: the same task is created once
     created_at = DateTimeField(default=now)
+    completed_at = DateTimeField()
+    closed_by = StringField()  # why the system completed it, like `deal.active`; absent: somebody did
 
     meta = {
         "collection": "tasks",
@@ -55,6 +60,16 @@ class Task(Document):
         cls._get_collection().update_one({"key": key}, {"$setOnInsert": task}, upsert=True)
         stored: Task = cls.objects.get(key=key)
         return stored
+
+    @classmethod
+    def complete_all(cls, keys: Sequence[str], at: datetime, closed_by: str) -> list[Task]:
+        """Complete those of these keys that are open; returns all that were completed by this cause.
+
+        Two commands. Safe to run twice: a task that is done keeps its time.
+        """
+        done = {"status": "completed", "completed_at": at, "closed_by": closed_by}
+        cls._get_collection().update_many({"key": {"$in": list(keys)}, "status": "open"}, {"$set": done})
+        return list(cls.objects(key__in=list(keys), status="completed", closed_by=closed_by))
 
     @classmethod
     def cancel_of(cls, contact_id: ObjectId) -> int:

@@ -29,6 +29,7 @@ __all__ = [
     "cancel",
     "enqueue",
     "enqueue_at",
+    "enqueue_each_at",
     "enqueue_in",
     "enqueue_many",
     "existing",
@@ -64,13 +65,16 @@ def enqueue_at(job: NewJob, moment: datetime) -> bool:
 
     Until then it stands in RQ's scheduled registry. Raises ValueError for a moment without a time zone.
     """
-    if moment.tzinfo is None:
-        raise ValueError(f"moment of the job {job.id}: {moment} has no time zone")
-    due = moment.timestamp()
-    if due <= time.time():
-        return enqueue(job)
-    delayed = new_job.arguments(job, place=f"{due:.3f}", status=JobStatus.SCHEDULED)
-    return bool(_send([*_guard(None), *delayed])[0])
+    return enqueue_each_at([(job, moment)]) == 1
+
+
+def enqueue_each_at(jobs: Sequence[tuple[NewJob, datetime]]) -> int:
+    """As `enqueue_at`, for many jobs, each at its own moment; returns how many were enqueued."""
+    enqueued = 0
+    for start in range(0, len(jobs), BATCH):
+        part = jobs[start : start + BATCH]
+        enqueued += sum(_send([arg for job, at in part for arg in (*_guard(None), *_timed(job, at))]))
+    return enqueued
 
 
 def enqueue_in(job: NewJob, delay: timedelta) -> bool:
@@ -103,6 +107,15 @@ def existing(ids: Sequence[str]) -> set[str]:
             pipeline.exists(Job.key_for(job_id))
         found = pipeline.execute()
     return {job_id for job_id, exists in zip(ids, found, strict=True) if exists}
+
+
+def _timed(job: NewJob, moment: datetime) -> Sequence[Any]:
+    if moment.tzinfo is None:
+        raise ValueError(f"moment of the job {job.id}: {moment} has no time zone")
+    due = moment.timestamp()
+    if due <= time.time():
+        return new_job.arguments(job)
+    return new_job.arguments(job, place=f"{due:.3f}", status=JobStatus.SCHEDULED)
 
 
 def _guard(guard: CronGuard | None) -> list[str]:

@@ -84,6 +84,21 @@ class LifecycleRules(Rules):
         return _at_least(self.sql_grade)
 
 
+class StaleDealRules(Rules):
+    """After how many days without activity an open deal is stale, and then at risk."""
+
+    section = "stale_deals"
+
+    stale_days: Annotated[int, Field(ge=1, le=3_650)] = 7
+    at_risk_days: Annotated[int, Field(ge=2, le=3_650)] = 30
+
+    @model_validator(mode="after")
+    def _are_in_order(self) -> Self:
+        if self.stale_days >= self.at_risk_days:
+            raise ValueError("staleDays: must be less than atRiskDays")
+        return self
+
+
 def _at_least(grade: Grade) -> tuple[Grade, ...]:
     grades: tuple[Grade, ...] = get_args(Grade)  # the best first
     return grades[: grades.index(grade) + 1]

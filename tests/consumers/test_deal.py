@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from typing import Literal
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal
 
 import pytest
 from bson import ObjectId
 
+from consumers import activity
 from models.contact import Contact
 from models.deal import Deal
 from models.event import EventRecord
 from models.task import Task
 from publishers import deals
+from queues.connection import redis
 from schemas.deal import DealStale
 from schemas.event import decode
+from schemas.opportunity import OpportunityLost, OpportunityWon
+from tests import killing
+from tests.jobs.test_stale_deal_alert import alert
 from tests.reactions import RunJobs, happens, notices, timeline
 
 SINCE = datetime(2026, 2, 4, tzinfo=UTC)
@@ -66,3 +71,97 @@ def test_a_deal_that_is_gone_is_still_told_of(
 ) -> None:
     happens(DealStale(**about, deal_id=str(ObjectId()), level="stale", quiet_since=SINCE), run_jobs)
     assert notices(None) == ["Nothing has happened with a deal since 04 February 2026"]
+
+
+def is_told_of(deal: Deal, run_jobs: RunJobs) -> None:
+    """By the job itself, so that the deal remembers."""
+    deal.update(set__last_activity_at=SINCE)
+    alert(SINCE + timedelta(days=30))
+    run_jobs()
+
+
+def done() -> list[str]:
+    """Who completed which task, as it was published."""
+    found = EventRecord.objects(type="task.completed")
+    return [record.payload.get("completedBy", "the system") for record in found]
+
+
+@pytest.mark.parametrize("about", ["contact", "deal"])
+def test_an_activity_takes_the_tag_away_and_completes_the_task(
+    deal: Deal, grace: Contact, run_jobs: RunJobs, about: str
+) -> None:
+    deal.update(set__tags=["big"])
+    is_told_of(deal, run_jobs)
+    assert deal.reload().tags == ["big", "at-risk"]
+    at, ids = SINCE + timedelta(days=31), {"contact_id": None, "deal_id": None}
+    for _ in range(2):
+        activity.stamp(at, **{**ids, f"{about}_id": str(grace.id if about == "contact" else deal.id)})
+    assert deal.reload().tags == ["big"]
+    assert (deal.last_activity_at, deal.silence.level, deal.silence.ended) == (at, None, [])
+    task = Task.objects.get()
+    assert (task.status, task.closed_by) == ("completed", "deal.active")
+    assert done() == ["the system"]
+
+
+@pytest.mark.parametrize("kind", [OpportunityWon, OpportunityLost])
+def test_a_deal_that_is_closed_needs_no_task_any_more(deal: Deal, run_jobs: RunJobs, kind: Any) -> None:
+    is_told_of(deal, run_jobs)
+    deal.update(set__status="won" if kind is OpportunityWon else "lost")
+    ids = {"workspace_id": str(deal.workspace_id), "deal_id": str(deal.id)}
+    happens(kind(**ids, closed_at=SINCE + timedelta(days=31)), run_jobs)
+    assert (Task.objects.get().status, deal.reload().tags, done()) == ("completed", [], ["the system"])
+
+
+def test_a_task_that_somebody_has_done_stays_as_it_is(deal: Deal, run_jobs: RunJobs) -> None:
+    is_told_of(deal, run_jobs)
+    Task.objects.update(set__status="completed")
+    activity.stamp(SINCE + timedelta(days=31), contact_id=None, deal_id=str(deal.id))
+    assert (Task.objects.get().closed_by, done()) == (None, [])
+
+
+def test_of_a_deal_that_was_touched_before_anybody_was_told_nobody_is(deal: Deal, run_jobs: RunJobs) -> None:
+    deal.update(set__last_activity_at=SINCE)
+    alert(SINCE + timedelta(days=8))
+    activity.stamp(SINCE + timedelta(days=8, hours=1), contact_id=None, deal_id=str(deal.id))
+    run_jobs()
+    assert notices(deal.assigned_to) == []
+    assert Task.objects.count() == 0
+
+
+def test_a_deal_that_is_touched_while_its_task_is_made_has_a_completed_one(
+    deal: Deal, run_jobs: RunJobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deal.update(set__last_activity_at=SINCE)
+    original = Task.create_once
+
+    def slow(**fields: Any) -> Task:
+        activity.stamp(SINCE + timedelta(days=9), contact_id=None, deal_id=str(deal.id))
+        return original(**fields)
+
+    monkeypatch.setattr(Task, "create_once", slow)
+    alert(SINCE + timedelta(days=8))
+    run_jobs()
+    assert (Task.objects.get().status, done()) == ("completed", ["the system"])
+
+
+def test_killed_at_any_command_the_task_is_completed_once_by_the_next_tick(
+    deal: Deal, run_jobs: RunJobs
+) -> None:
+    at = SINCE + timedelta(days=31)
+
+    def prepare() -> None:
+        EventRecord.objects.delete()
+        Task.objects.delete()
+        redis().flushall()
+        deal.update(unset__silence=True, set__tags=[])
+        is_told_of(deal, run_jobs)
+
+    def check() -> None:
+        alert(at + timedelta(hours=1))
+        assert (Task.objects.get().status, done()) == ("completed", ["the system"])
+        assert (deal.reload().tags, deal.silence.ended) == ([], [])
+
+    def work() -> None:
+        activity.stamp(at, contact_id=None, deal_id=str(deal.id))
+
+    assert killing.everywhere(prepare, work, check) > 10

@@ -31,12 +31,13 @@ from models.trigger_run import RunStep, TriggerRun
 from models.visitor import Visitor
 from models.visitor_event import VisitorEvent
 from models.workspace import Workspace
-from publishers import events
+from publishers import events, relay
 from queues.connection import redis
 from queues.enqueue import NewJob, RedisError, enqueue, enqueue_in
 from queues.job import Job
 from queues.names import CRM_EVENTS, INTEGRATIONS
 from schemas.email import EmailBounced
+from schemas.visits import Visit, VisitsTracked
 from tests import failing
 from tests.web.public.conftest import ACTIVITIES, OPPORTUNITIES, Api
 
@@ -201,6 +202,59 @@ def test_others_keep_what_is_theirs(api: Api, grace: Contact, run_jobs: Callable
         ([OTHER], OTHER, None),
         ([OTHER], OTHER, None),
     ]
+
+
+def test_entries_and_visits_of_others_that_wait_with_the_persons_survive(
+    api: Api, grace: Contact, run_jobs: Callable[[], int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    api.identify(OTHER)
+    run_jobs()
+    ada = Contact.objects.get(email=OTHER)
+    both = [{"visitorId": who, "url": f"https://acme.test/?q={who}"} for who in ("her-browser", "visitor-1")]
+    api.track(*(api.event(**one) for one in both))  # stored: their timeline entries wait
+    api.track(*(api.event(**one, sessionId="later") for one in both), settle=False)
+    assert Activity.objects(contact_id=ada.id, kind="page_viewed").count() == 0
+    monkeypatch.setattr(relay, "PENDING_AGE", timedelta(0))
+
+    erase(grace)
+
+    assert relay.relay() >= 1
+    run_jobs()
+    assert EventRecord.objects(type="visits.tracked", status__ne="done").count() == 0
+    after = everything()
+    assert [secret for secret in SECRETS if secret.lower() in after.lower()] == []
+    assert Activity.objects(contact_id=ada.id, kind="page_viewed").count() == 2
+    assert [visit.visitor_id for visit in VisitorEvent.objects] == ["visitor-1"] * 2
+
+
+@pytest.mark.parametrize(
+    "kwargs",
+    [
+        {"to": f"mrs.{EMAIL}"},
+        {"to": f"{EMAIL}.example"},
+        {"to": EMAIL, "workspaceId": str(ObjectId())},
+        {"visitorId": "her-browser", "workspace_id": str(ObjectId())},
+    ],
+)
+def test_jobs_about_others_stay(api: Api, kwargs: dict[str, str]) -> None:
+    contact, _ = Contact.upsert(api.workspace.id, EMAIL, {})
+    Visitor.identify(api.workspace.id, "her-browser", contact.id)
+    enqueue(NewJob(INTEGRATIONS, "tests.queues.sample_jobs.noop", "others", kwargs={"payload": kwargs}))
+
+    assert "jobs" not in erase(contact)
+    assert Job.exists("others", connection=redis())
+
+
+def test_a_visitor_of_another_workspace_with_the_same_id_keeps_what_is_under_way(api: Api) -> None:
+    contact, _ = Contact.upsert(api.workspace.id, EMAIL, {})
+    Visitor.identify(api.workspace.id, "her-browser", contact.id)
+    shared = {"visitor_id": "her-browser", "session_id": "1", "event_type": "page_view", "event_name": "View"}
+    visit = Visit(**shared, url="https://other.test", happened_at=store.now())
+    event_id = events.publish(VisitsTracked(workspace_id=str(ObjectId()), visits=[visit]))
+
+    erase(contact)
+    assert EventRecord.objects(id=event_id).count() == 1
+    assert Job.exists(f"event-{event_id}", connection=redis())
 
 
 def test_erasing_again_changes_nothing(grace: Contact) -> None:

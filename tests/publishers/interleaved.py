@@ -16,11 +16,18 @@ COMMANDS = ("insert_many", "update_one", "update_many", "bulk_write", "find", "f
 PATIENCE = 60.0  # seconds; nobody waits so long unless something hangs
 
 
-class Baton:
-    """Only who holds it runs; whoever is about to send a command gives it back, to be drawn again."""
+class Killed(BaseException):
+    """The worker dies: nothing that it still meant to do happens."""
 
-    def __init__(self, patch: pytest.MonkeyPatch, chance: random.Random) -> None:
-        self._chance = chance
+
+class Baton:
+    """Only who holds it runs; whoever is about to send a command gives it back, to be drawn again.
+
+    `deadly`: the share of commands before which, or after which, the worker dies.
+    """
+
+    def __init__(self, patch: pytest.MonkeyPatch, chance: random.Random, deadly: float = 0.0) -> None:
+        self._chance, self._deadly = chance, deadly
         self._turn: dict[int, threading.Event] = {}
         self._back = threading.Event()
         for name in COMMANDS:
@@ -68,6 +75,12 @@ class Baton:
     def _paused(self, real: Callable[..., Any]) -> Callable[..., Any]:
         def call(*args: Any, **kwargs: Any) -> Any:
             self.pause()
-            return real(*args, **kwargs)
+            is_last = threading.get_ident() in self._turn and self._chance.random() < self._deadly
+            if is_last and self._chance.random() < 0.5:
+                raise Killed
+            result = real(*args, **kwargs)
+            if is_last:
+                raise Killed
+            return result
 
         return call
