@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from bson import ObjectId
 from mongoengine import DateTimeField, Document, IntField, NotUniqueError, ObjectIdField, StringField
 
@@ -14,7 +16,8 @@ class Enrolment(Document):
     sequence_id = ObjectIdField(required=True)
     version = IntField(required=True)  # of the sequence when the contact came in: it stays with that one
     contact_id = ObjectIdField(required=True)
-    status = StringField(choices=("active", "paused", "completed", "stopped"), default="active")
+    status = StringField(choices=("active", "completed", "stopped"), default="active")
+    paused_at = DateTimeField()  # of an active one: no step is sent until somebody resumes it
     key = StringField(required=True)  # unique: the same cause enrols once, even after the contact has left
     enrolled_at = DateTimeField(default=now)
 
@@ -53,12 +56,20 @@ class Enrolment(Document):
 
     @classmethod
     def open_of(cls, contact_id: ObjectId) -> list[Enrolment]:
-        """Those that the contact is not through with."""
-        return list(cls.objects(contact_id=contact_id, status__in=["active", "paused"]))
+        """Those that the contact is not through with, paused or not."""
+        return list(cls.objects(contact_id=contact_id, status="active"))
 
     def stop(self) -> None:
         """No further step is sent. Safe to run twice: what has ended stays as it is."""
-        Enrolment.objects(id=self.id, status__in=["active", "paused"]).update_one(set__status="stopped")
+        Enrolment.objects(id=self.id, status="active").update_one(set__status="stopped")
+
+    def pause(self, at: datetime) -> None:
+        """No step is sent until it is resumed. Safe to run twice: what is paused since then stays so."""
+        Enrolment.objects(id=self.id, status="active", paused_at=None).update_one(set__paused_at=at)
+
+    def resume(self) -> None:
+        """Steps are sent again. Safe to run twice."""
+        Enrolment.objects(id=self.id).update_one(unset__paused_at=True)
 
     @classmethod
     def erase(cls, person: Person) -> int:

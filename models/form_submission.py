@@ -10,7 +10,7 @@ from mongoengine import DateTimeField, DictField, Document, NotUniqueError, Obje
 
 from models.by_contact import of_contacts
 from models.event import EventRecord
-from models.personal import Person, delete
+from models.personal import Person, delete, left_behind
 from models.store import now
 
 
@@ -67,11 +67,7 @@ class FormSubmission(Document):
     @classmethod
     def erase(cls, person: Person) -> int:
         """Delete what the person filled in, and the events that told of it; returns how many did."""
-        queries: list[dict[str, Any]] = [{"contact_id": person.contact_id}]
-        if person.visitor_ids:
-            nobodys = {"workspace_id": person.workspace_id, "contact_id": None}
-            queries.append({**nobodys, "visitor_id": {"$in": list(person.visitor_ids)}})
-        return sum(delete(cls, query, before=_erase_events) for query in queries)
+        return sum(delete(cls, query, before=_erase_events) for query in left_behind(person))
 
 
 def _erase_events(ids: list[ObjectId]) -> None:

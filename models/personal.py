@@ -25,6 +25,15 @@ class Person:
     visitor_ids: Sequence[str] = ()  # as their browsers send them
 
 
+def left_behind(person: Person) -> list[dict[str, Any]]:
+    """Queries for what a visitor leaves: the contact's, and that of its visitors which has no contact yet."""
+    queries: list[dict[str, Any]] = [{"contact_id": person.contact_id}]
+    if person.visitor_ids:
+        nobodys = {"workspace_id": person.workspace_id, "contact_id": None}
+        queries.append({**nobodys, "visitor_id": {"$in": list(person.visitor_ids)}})
+    return queries
+
+
 def delete(kind: Any, query: dict[str, Any], before: Callable[[list[ObjectId]], Any] | None = None) -> int:
     """Delete the documents, in rounds; returns how many. Safe to run twice.
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 from bson import ObjectId
 from mongoengine import DateTimeField, Document, ObjectIdField, StringField
@@ -14,7 +13,7 @@ from pymongo.errors import BulkWriteError
 
 from models.event import EventRecord
 from models.fields import PlainField
-from models.personal import Person, delete
+from models.personal import Person, delete, left_behind
 from models.store import DUPLICATE_KEY, now
 
 ID_BYTES = 12  # of an ObjectId
@@ -123,11 +122,7 @@ class VisitorEvent(Document):
     @classmethod
     def erase(cls, person: Person) -> int:
         """Delete what the person's visitors did, and the events that told of it; returns how many did."""
-        queries: list[dict[str, Any]] = [{"contact_id": person.contact_id}]
-        if person.visitor_ids:
-            nobodys = {"workspace_id": person.workspace_id, "contact_id": None}
-            queries.append({**nobodys, "visitor_id": {"$in": list(person.visitor_ids)}})
-        return sum(delete(cls, query, before=_erase_views) for query in queries)
+        return sum(delete(cls, query, before=_erase_views) for query in left_behind(person))
 
 
 def _erase_views(ids: list[ObjectId]) -> None:

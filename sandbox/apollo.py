@@ -6,13 +6,14 @@ https://docs.apollo.io/reference/bulk-people-enrichment
 
 from __future__ import annotations
 
-import json
 import threading
 from collections import deque
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from email.message import Message
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from sandbox.http_stand_in import Answer, HttpStandIn
 
 PATH = "/api/v1/people/bulk_match"
 KEY = "key-of-the-stand-in"
@@ -38,8 +39,8 @@ class BulkMatch(BaseModel):
     details: Annotated[list[Detail], Field(min_length=1, max_length=10)]
 
 
-class ApolloServer:
-    """Start it with `with ApolloServer() as apollo`; point APOLLO_URL at `apollo.url`."""
+class ApolloServer(HttpStandIn):
+    """Point APOLLO_URL at its `url`."""
 
     def __init__(self, port: int = 0, requests_a_minute: int = 200) -> None:
         self.people: dict[str, dict[str, Any]] = {}  # by the address that is asked for
@@ -50,33 +51,23 @@ class ApolloServer:
         self.requests_left = requests_a_minute
         self._limit = requests_a_minute
         self._lock = threading.Lock()
-        self._server = ThreadingHTTPServer(("127.0.0.1", port), self._handler())
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
-
-    def __enter__(self) -> ApolloServer:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+        super().__init__(port)
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_port}/api/v1"
+        return f"http://{self.address}/api/v1"
 
     def add(self, email: str, *, is_locked: bool = False, **fields: Any) -> None:
         """Let it know a person; `fields` as Apollo names them."""
         shown = LOCKED if is_locked else email
         self.people[email] = {"id": f"person-{len(self.people)}", "email": shown, **fields}
 
-    def answer(self, path: str, key: str | None, body: bytes) -> tuple[int, dict[str, Any], dict[str, str]]:
-        """Status, body and headers of the answer to one request."""
+    def answer(self, path: str, headers: Message, body: bytes) -> Answer:
         with self._lock:
+            key = headers.get("x-api-key")
             if self.failures:
-                status, headers = self.failures.popleft()
-                return status, {"error": "as told"}, headers
+                status, more = self.failures.popleft()
+                return status, {"error": "as told"}, more
             if path != PATH:
                 return 404, {"error": "no such path"}, {}
             if key is None:
@@ -112,24 +103,3 @@ class ApolloServer:
             "x-rate-limit-minute": str(self._limit),
             "x-minute-requests-left": str(self.requests_left),
         }
-
-    def _handler(self) -> type[BaseHTTPRequestHandler]:
-        server = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                status, answer, headers = server.answer(self.path, self.headers.get("x-api-key"), body)
-                content = json.dumps(answer).encode()
-                self.send_response(status)
-                for name, value in headers.items():
-                    self.send_header(name, value)
-                self.send_header("Content-Type", "application/json")
-                self.send_header("Content-Length", str(len(content)))
-                self.end_headers()
-                self.wfile.write(content)
-
-            def log_message(self, format: str, *args: Any) -> None:
-                """Say nothing: what arrived is in `requests`."""
-
-        return Handler

@@ -4,59 +4,32 @@ from __future__ import annotations
 
 import gzip
 import json
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from email.message import Message
 from typing import Any
+
+from sandbox.http_stand_in import Answer, HttpStandIn
 
 PROJECT = 1
 
 
-class SentrySink:
-    """Start it with `with SentrySink() as sink`; point a client at `sink.dsn`."""
+class SentrySink(HttpStandIn):
+    """Point a client at its `dsn`."""
 
     def __init__(self, port: int = 0) -> None:
+        super().__init__(port)
         self.envelopes: list[bytes] = []  # raw, unzipped
-        sink = self
 
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                if self.headers.get("Content-Encoding") == "gzip":
-                    body = gzip.decompress(body)
-                is_ours = self.path == f"/api/{PROJECT}/envelope/" and "sentry_key=" in self._auth()
-                if is_ours:
-                    sink.envelopes.append(body)
-                self._answer(200 if is_ours else 404)
-
-            def _auth(self) -> str:
-                return self.headers.get("X-Sentry-Auth") or ""
-
-            def _answer(self, status: int) -> None:
-                self.send_response(status)
-                self.send_header("Content-Type", "application/json")
-                self.send_header("Content-Length", "2")
-                self.end_headers()
-                self.wfile.write(b"{}")
-
-            def log_message(self, format: str, *args: Any) -> None:
-                """Say nothing: what arrived is in `envelopes`."""
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
-
-    def __enter__(self) -> SentrySink:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+    def answer(self, path: str, headers: Message, body: bytes) -> Answer:
+        is_ours = path == f"/api/{PROJECT}/envelope/" and "sentry_key=" in headers.get("X-Sentry-Auth", "")
+        if not is_ours:
+            return 404, {}, {}
+        self.envelopes.append(gzip.decompress(body) if headers.get("Content-Encoding") == "gzip" else body)
+        return 200, {}, {}
 
     @property
     def dsn(self) -> str:
         """Where a client sends to."""
-        return f"http://public@127.0.0.1:{self._server.server_port}/{PROJECT}"
+        return f"http://public@{self.address}/{PROJECT}"
 
     def events(self) -> list[dict[str, Any]]:
         """The error events among the envelopes, oldest first."""

@@ -142,7 +142,7 @@ def effects() -> dict[str, Counter[Any]]:
         "timeline": Counter((a.kind, a.title, a.contact_id, a.deal_id) for a in Activity.objects),
         "notices": Counter((n.kind, n.message, n.user_id, n.contact_id) for n in Notification.objects),
         "tasks": Counter((t.title, t.assigned_to, t.status) for t in Task.objects),
-        "enrolments": Counter((e.contact_id, e.status) for e in Enrolment.objects),
+        "enrolments": Counter((e.contact_id, e.status, bool(e.paused_at)) for e in Enrolment.objects),
         "suppressions": Counter((s.id, s.reason) for s in Suppression.objects),
         "ledger": Counter((r.type, r.status) for r in EventRecord.objects),
         "runs": Counter((run.status, tuple(step.status for step in run.steps)) for run in TriggerRun.objects),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -11,11 +12,12 @@ from consumers import sequence
 from consumers.registry import Delivery
 from models import store
 from models.contact import Contact
+from models.email_message import EmailMessage
 from models.enrolment import Enrolment
 from models.event import EventRecord
 from models.sequence import Sequence
 from schemas.contact import ContactDeleted
-from schemas.email import EmailBounced, EmailReplied, EmailUnsubscribed
+from schemas.email import EmailBounced, EmailReceived, EmailReplied, EmailUnsubscribed
 from schemas.event import Event
 from tests.reactions import RunJobs, happens, timeline
 
@@ -96,3 +98,57 @@ def test_who_dies_between_telling_and_stopping_tells_it_once(
     sequence.stop_sequences(event, delivery)
     assert enrolment.reload().status == "stopped"
     assert EventRecord.objects(type="sequence.completed").count() == 1
+
+
+def sent(grace: Contact, at: datetime) -> dict[str, str]:
+    """The fields of an event about a mail of hers."""
+    fields = {"thread_key": "t", "sent_at": at, "kind": "auto-reply", "dedupe_key": str(at)}
+    (stored,) = EmailMessage.store(grace.workspace_id, ObjectId(), [fields])
+    return MAIL | {"message_id": str(stored.id)}
+
+
+def test_an_automatic_reply_pauses_and_a_reply_after_it_ends_the_sequence(
+    enrolment: Enrolment, grace: Contact, about: dict[str, str], run_jobs: RunJobs
+) -> None:
+    record = happens(EmailReceived(**about, **MAIL, kind="auto-reply"), run_jobs)
+    enrolment.reload()
+    assert (enrolment.status, enrolment.paused_at) == ("active", record.accepted_at)
+    assert timeline(grace) == ["Automatic reply: paused in the sequence Welcome"]
+
+    happens(EmailReplied(**about, **MAIL | {"message_id": str(ObjectId())}), run_jobs)
+    assert enrolment.reload().status == "stopped"
+
+
+def test_who_is_paused_cannot_be_enrolled_again_and_can_be_resumed(
+    enrolment: Enrolment, grace: Contact, about: dict[str, str], run_jobs: RunJobs
+) -> None:
+    happens(EmailReceived(**about, **MAIL, kind="auto-reply"), run_jobs)
+    again = {"sequence_id": enrolment.sequence_id, "version": 1, "contact_id": grace.id, "key": "2"}
+    assert not Enrolment.enrol_once(workspace_id=grace.workspace_id, **again)
+    enrolment.resume()
+    assert enrolment.reload().paused_at is None
+
+
+def test_a_mail_that_a_person_wrote_pauses_nothing(
+    enrolment: Enrolment, grace: Contact, about: dict[str, str], run_jobs: RunJobs
+) -> None:
+    happens(EmailReceived(**about, **MAIL, kind="new"), run_jobs)
+    assert enrolment.reload().paused_at is None
+    assert timeline(grace) == []
+
+
+@pytest.mark.parametrize(("days", "status", "is_paused"), [(2, "active", False), (0, "stopped", True)])
+def test_mail_from_before_the_enrolment_changes_nothing(
+    enrolment: Enrolment,
+    grace: Contact,
+    about: dict[str, str],
+    run_jobs: RunJobs,
+    days: int,
+    status: str,
+    is_paused: bool,
+) -> None:
+    mail = sent(grace, enrolment.enrolled_at - timedelta(days=days))
+    happens(EmailReceived(**about, **mail, kind="auto-reply"), run_jobs)
+    happens(EmailReplied(**about, **mail), run_jobs)
+    enrolment.reload()
+    assert (enrolment.status, enrolment.paused_at is not None) == (status, is_paused)

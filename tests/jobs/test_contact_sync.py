@@ -281,4 +281,4 @@ def test_a_call_costs_the_same_commands_whatever_it_finds(
         server.add(each.email, first_name="C")
     with count_store_commands() as commands:
         sync(*made)
-    assert len(commands) == 2 + 2 + 2 + 3  # contacts, rules; credits; results; events
+    assert len(commands) == 2 + 2 + 2 + 2  # contacts, rules; credits; results; events
