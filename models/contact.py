@@ -9,10 +9,10 @@ from typing import Any
 import bson
 from bson import ObjectId
 from mongoengine import (
+    BooleanField,
     DateTimeField,
     DictField,
     Document,
-    EmbeddedDocument,
     EmbeddedDocumentField,
     IntField,
     ListField,
@@ -22,7 +22,10 @@ from mongoengine import (
 )
 from pymongo import UpdateOne
 
+from models import lifecycle
+from models.enrichment import Enrichment
 from models.intent import Intent
+from models.lifecycle import MARKED, Lifecycle
 from models.personal import Person, delete
 from models.recycling import Recycling
 from models.store import now
@@ -89,18 +92,6 @@ def _room(fields: dict[str, Any], *, overwrite: bool) -> dict[str, Any]:
     return {"$expr": {"$and": limits}} if limits else {}
 
 
-class Enrichment(EmbeddedDocument):
-    """What another service says of the contact."""
-
-    service = StringField()
-    id = StringField()  # the contact's there
-    written = DictField()  # field -> the value that it was given: what differs by now, a person typed
-    more = DictField()  # what a contact has no field for
-    unannounced = ListField(StringField())  # stored names of changed fields, yet to be published
-
-    meta = {"strict": False}
-
-
 class Contact(Document):
     workspace_id = ObjectIdField(required=True)
     email = StringField(required=True)  # lower case, unique in its workspace
@@ -113,6 +104,8 @@ class Contact(Document):
     status = StringField(choices=STATUSES, default="lead")
     status_changed_at = DateTimeField()
     lifecycle_stage = StringField(choices=STAGES, default="lead")
+    manual_override = BooleanField()  # true: people alone decide on its stage
+    lifecycle = EmbeddedDocumentField(Lifecycle)
     source = StringField()
     tags = ListField(StringField())
     custom_fields = DictField()
@@ -148,6 +141,7 @@ class Contact(Document):
             {"fields": ["intent.unannounced.batch"], "sparse": True},  # the few that crossed a level
             ["status", "last_interest_at"],  # who is lost and shows interest again
             {"fields": ["recycling.batch"], "sparse": True},  # the few of whom something is yet to follow
+            {"fields": MARKED, "sparse": True},  # the few that may have a step to take
         ],
     }
 
@@ -269,12 +263,11 @@ class Contact(Document):
         return list(cls.objects(workspace_id=workspace_id, company_id=company_id).scalar("id"))
 
     def record_score(self, score: int, grade: str, reasons: list[str], version: int) -> None:
-        Contact.objects(id=self.id).update_one(
-            set__lead_score=score,
-            set__lead_grade=grade,
-            set__lead_score_reasons=reasons,
-            set__lead_score_version=version,
-        )
+        """Another grade may make a step along the lifecycle due, and is marked by the same write."""
+        known = {"lead_score": score, "lead_score_reasons": reasons, "lead_score_version": version}
+        marked = {"lead_grade": grade, **lifecycle.marked(self.workspace_id, self.id)}
+        another = UpdateOne({"_id": self.id, "lead_grade": {"$ne": grade}}, {"$set": marked})
+        self._get_collection().bulk_write([UpdateOne({"_id": self.id}, {"$set": known}), another])
 
     @classmethod
     def touch(cls, ids: list[ObjectId], at: datetime) -> None:

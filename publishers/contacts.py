@@ -1,4 +1,4 @@
-"""What happens to a contact. Safe to repeat, but for `updated`."""
+"""What happens to a contact. Safe to repeat."""
 
 from __future__ import annotations
 
@@ -18,22 +18,14 @@ def created(contact: Contact, *, source: schema.Source) -> None:
 
 
 def updated(contact: Contact, *, changed: Sequence[str]) -> None:
-    """`changed`: names of the fields in camelCase."""
-    announce(schema.ContactUpdated(**_of(contact), changed=list(changed)))
+    """`changed`: names of the fields in camelCase. Each change has its moment, so a repeated one is known."""
+    event = schema.ContactUpdated(**_of(contact), changed=list(changed))
+    moment = contact.updated_at.isoformat()
+    announce(event, key=f"{event.type}:{contact.id}:{moment}:{','.join(sorted(changed))}")
 
 
 def deleted(contact: Contact, *, reason: Literal["manual", "merged", "erased"] = "manual") -> None:
     announce(schema.ContactDeleted(**_of(contact), reason=reason))
-
-
-def lifecycle_changed(
-    contact: Contact, stage: schema.Stage, *, previous: schema.Stage | None, occasion: str
-) -> None:
-    announce(
-        schema.ContactLifecycleChanged(
-            **_of(contact), stage=stage, previous_stage=previous, occasion=occasion
-        )
-    )
 
 
 def recycled(contact: Contact, *, lost_at: datetime, enrolment_id: ObjectId | None = None) -> None:

@@ -24,7 +24,7 @@ from schemas.event import Event
 # By name: a publisher knows no consumer.
 DISPATCHER = "consumers.dispatch.handle"
 
-_batch: ContextVar[list[Event] | None] = ContextVar("batch", default=None)
+_batch: ContextVar[list[tuple[Event, str | None]] | None] = ContextVar("batch", default=None)
 
 log = structlog.get_logger()
 
@@ -59,12 +59,15 @@ def record_all(events: Sequence[Event], *, depth: int) -> list[EventRecord]:
     return _recorded(events, [event.key for event in events], _cause(None, None), depth)
 
 
-def announce(event: Event) -> None:
-    """Publish it now, or with the others of the `batch()` that is open on this thread."""
+def announce(event: Event, *, key: str | None = None) -> None:
+    """Publish it now, or with the others of the `batch()` that is open on this thread.
+
+    `key` as in `publish`.
+    """
     if (waiting := _batch.get()) is None:
-        publish(event)
+        publish(event, key=key)
     else:
-        waiting.append(event)
+        waiting.append((event, key or event.key))
 
 
 @contextmanager
@@ -82,7 +85,7 @@ def batch() -> Iterator[None]:
         announced = _batch.get() or []
     finally:
         _batch.reset(token)
-    publish_all(announced)
+    _accept([event for event, _ in announced], [key for _, key in announced], _cause(None, None), None)
 
 
 def put_on_queue(records: Iterable[EventRecord], *, at_front: bool = False) -> bool:

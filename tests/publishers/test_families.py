@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from bson import ObjectId
@@ -29,6 +29,7 @@ from publishers import (
     forms,
     integrations,
     intent,
+    lifecycle,
     meetings,
     pages,
     sequences,
@@ -74,8 +75,8 @@ CALLS: dict[str, Callable[[], None]] = {
     "contact.created": lambda: contacts.created(contact, source="manual"),
     "contact.updated": lambda: contacts.updated(contact, changed=["jobTitle"]),
     "contact.deleted": lambda: contacts.deleted(contact, reason="erased"),
-    "contact.lifecycle_changed": lambda: contacts.lifecycle_changed(
-        contact, "mql", previous="lead", occasion="rule:1"
+    "contact.lifecycle_changed": lambda: lifecycle.changed(
+        WORKSPACE, ID, "mql", previous="lead", occasion="rule:1"
     ),
     "contact.recycled": lambda: contacts.recycled(contact, lost_at=AT, enrolment_id=OTHER),
     "contact.score_changed": lambda: contacts.score_changed(
@@ -173,12 +174,25 @@ def test_a_batch_is_one_insert_and_one_round_trip(
     contacts.created(contact, source="api")  # loads the scripts
     before = _calls()
     with count_store_commands() as names, events.batch():
-        for _ in range(40):
-            contacts.updated(contact, changed=["jobTitle"])
+        for number in range(40):
+            contacts.updated(contact, changed=[f"field{number}"])
         deals.created(deal)
     assert _calls() - before == 1
     assert names == ["insert"]
     assert EventRecord.objects.count() == 42
+
+
+def test_a_change_that_is_told_again_is_the_same_event_and_a_later_one_is_not() -> None:
+    for _ in range(2):
+        contacts.updated(contact, changed=["phone"])
+    with events.batch():
+        contacts.updated(contact, changed=["phone"])
+    assert EventRecord.objects(type="contact.updated").count() == 1
+
+    later = Contact(id=contact.id, workspace_id=contact.workspace_id)
+    later.updated_at = contact.updated_at + timedelta(milliseconds=1)
+    contacts.updated(later, changed=["phone"])
+    assert EventRecord.objects(type="contact.updated").count() == 2
 
 
 def test_a_batch_within_a_batch_is_part_of_it() -> None:

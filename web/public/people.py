@@ -45,9 +45,10 @@ def publish(
 
 
 def _tell_news(contact: Contact) -> None:
-    """`contact.created` with its source, or else `contact.updated` with the changed fields, or nothing."""
+    """`contact.created` with its source, and `contact.updated` with the fields that changed since, if any."""
     source = next((s for s in SOURCES if f"{CREATED}{s}" in contact.unannounced), None)
+    changed = [to_camel(name) for name in contact.unannounced if not name.startswith(CREATED)]
     if source:
         contacts.created(contact, source=source)
-    elif contact.unannounced:
-        contacts.updated(contact, changed=[to_camel(name) for name in contact.unannounced])
+    if changed:
+        contacts.updated(contact, changed=changed)
