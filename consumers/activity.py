@@ -13,6 +13,7 @@ from typing import Any
 from bson import ObjectId
 
 from consumers.registry import Delivery, reacts_to
+from models import contact_lifecycle
 from models.activity import Activity
 from models.contact import Contact
 from models.deal import Deal
@@ -24,6 +25,7 @@ from schemas.activity import ActivityLogged
 
 Entry = dict[str, Any]
 
+MEETING = "meeting_scheduled"  # the kind of such an entry
 IDS = ("workspace_id", "contact_id", "company_id", "deal_id")
 
 
@@ -92,12 +94,17 @@ def _job(entries: Sequence[Entry], delivery: Delivery) -> NewJob:
 
 def record(**entry: Any) -> bool:
     """Write one timeline entry; returns whether it is new. Safe to run twice: its source is unique."""
-    return Activity.record(**_stored(entry))
+    return record_all([entry]) == 1
 
 
 def record_all(entries: list[Entry]) -> int:
     """Write many entries with one store command; returns how many are new. Safe as `record` is."""
-    return Activity.record_all([_stored(entry) for entry in entries])
+    stored = [_stored(entry) for entry in entries]
+    added = Activity.record_all(stored)
+    # By our own entry of a meeting a step along the lifecycle may be due, if the workspace wants that.
+    if met := [each["contact_id"] for each in stored if each["kind"] == MEETING and "contact_id" in each]:
+        contact_lifecycle.mark(stored[0]["workspace_id"], met)
+    return added
 
 
 def _stored(entry: Entry) -> Entry:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Literal
 
 from bson import ObjectId
 
-from consumers import activity
+from consumers import activity, lifecycle
 from consumers.registry import Delivery, reacts_to
 from models import deal_silence
+from models.deal import Deal
 from models.store import now
 from publishers import silence
 from schemas.opportunity import (
@@ -35,6 +37,14 @@ def log_opportunity(event: Told, delivery: Delivery) -> None:
         happened_at=_moment(event),
         details={**event.model_dump(by_alias=True, include=DETAILS, mode="json"), "dealId": event.deal_id},
     )
+
+
+@reacts_to(OpportunityWon, OpportunityLost)
+def close_deal(event: OpportunityWon | OpportunityLost, _delivery: Delivery) -> None:
+    """The deal keeps how and when it was closed; then its contacts may be customers. Safe to run twice."""
+    status: Literal["won", "lost"] = "won" if isinstance(event, OpportunityWon) else "lost"
+    Deal.close(ObjectId(event.workspace_id), ObjectId(event.deal_id), status, event.closed_at)
+    lifecycle.mark_contacts_of(event.workspace_id, event.deal_id)
 
 
 @reacts_to(OpportunityWon, OpportunityLost)

@@ -31,6 +31,14 @@ SCHEDULE: tuple[CronEntry, ...] = (
         time_zone="UTC",
     ),
     CronEntry(
+        "lifecycle-progression",
+        "0 */2 * * *",
+        "jobs.lifecycle_progression.run",
+        ANALYTICS,
+        "Move contacts along the lifecycle",
+        time_zone="UTC",
+    ),
+    CronEntry(
         "stale-deal-alert",
         "0 9 * * *",
         "jobs.stale_deal_alert.run",

@@ -9,11 +9,12 @@ from typing import Any
 
 from bson import ObjectId
 from mongoengine import DateTimeField, DictField, Document, ObjectIdField, Q, StringField
-from pymongo.errors import BulkWriteError
 
+from models import store
+from models.by_contact import of_contacts
 from models.contact import Contact
 from models.personal import Person, delete
-from models.store import DUPLICATE_KEY, now
+from models.store import now
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,7 @@ class Activity(Document):
         "indexes": [
             {"fields": ["source"], "unique": True},
             ["contact_id", "-happened_at", "-_id"],
+            ["contact_id", "kind"],  # the few calls and meetings among all that happened
             *(
                 {
                     "fields": [about, "-happened_at", "-_id"],
@@ -71,12 +73,7 @@ class Activity(Document):
         """
         moment = now()
         rows = [{"details": {}, "created_at": moment, **entry} for entry in entries]
-        try:
-            return len(cls._get_collection().insert_many(rows, ordered=False).inserted_ids)
-        except BulkWriteError as error:  # some were entered before
-            if any(problem["code"] != DUPLICATE_KEY for problem in error.details["writeErrors"]):
-                raise
-            return int(error.details["nInserted"])
+        return store.insert_new(cls, rows)
 
     @classmethod
     def timeline(
@@ -110,6 +107,13 @@ class Activity(Document):
         """The entry of one of these sources."""
         found: Activity | None = cls.objects(source__in=sources).first()
         return found
+
+    @classmethod
+    def by_contacts(
+        cls, workspace_id: ObjectId, contact_ids: Sequence[ObjectId], kinds: Sequence[str]
+    ) -> set[ObjectId]:
+        """Those of the contacts that have an entry of one of these kinds. One query."""
+        return of_contacts(cls, contact_ids, {"workspace_id": workspace_id, "kind": {"$in": list(kinds)}})
 
     @classmethod
     def erase(cls, person: Person) -> int:

@@ -18,9 +18,11 @@ from pymongo import UpdateOne
 
 from models.notification import Notification
 from models.store import now
-from schemas.rules import Rules
+from schemas.rules import LifecycleRules, Rules
 
 RulesT = TypeVar("RulesT", bound=Rules)
+
+LEAST = ObjectId("0" * 24)  # of all ids
 
 
 class InvalidRules(ValueError):
@@ -39,6 +41,7 @@ class BusinessProfile(Document):
 
     id = ObjectIdField(primary_key=True)
     rules = DictField()  # section -> what differs from the defaults
+    recheck = ObjectIdField()  # of a change by which a contact's next step may be due, until all are marked
     applied = DictField()  # section -> the rules that records were last planned by, where they are
     updated_at = DateTimeField(default=now)
 
@@ -48,8 +51,11 @@ class BusinessProfile(Document):
         "strict": False,
         "personal_data": "none",
         "indexes": [
-            {"fields": [f"{place}.stale_deals"], "sparse": True, "name": f"{place}_stale_deals"}
-            for place in ("rules", "applied")
+            {"fields": ["recheck"], "sparse": True},
+            *(
+                {"fields": [f"{place}.stale_deals"], "sparse": True, "name": f"{place}_stale_deals"}
+                for place in ("rules", "applied")
+            ),
         ],
     }
 
@@ -57,6 +63,8 @@ class BusinessProfile(Document):
         """Runs before each save. Raises `InvalidRules`."""
         for name, given in self.rules.items():
             _checked(_section(name), given)
+        if self._created or any(map(_is_of_lifecycle, self._get_changed_fields())):
+            self.recheck = ObjectId()
         self.updated_at = now()
 
     @classmethod
@@ -92,8 +100,37 @@ class BusinessProfile(Document):
         return {each: _or_error(rows.get(each, {}), kind) for each in ids}
 
     @classmethod
+    def recheck_all(cls, workspace_ids: Iterable[ObjectId]) -> None:
+        """Let every contact of these workspaces be looked at. One command."""
+        change = {"$set": {"recheck": ObjectId()}}
+        updates = [UpdateOne({"_id": each}, change, upsert=True) for each in workspace_ids]
+        if updates:
+            cls._get_collection().bulk_write(updates, ordered=False)
+
+    @classmethod
+    def to_recheck(cls) -> dict[ObjectId, ObjectId]:
+        """The workspaces whose contacts are all to be looked at, and the change that asks for it.
+
+        One query over all workspaces.
+        """
+        found = cls._get_collection().find({"recheck": {"$gte": LEAST}}, {"recheck": 1})
+        return {row["_id"]: row["recheck"] for row in found}
+
+    @classmethod
+    def rechecked(cls, workspace_id: ObjectId, change: ObjectId) -> None:
+        """All are marked by now; a later change asks again. Safe to run twice."""
+        guard = {"_id": workspace_id, "recheck": change}
+        cls._get_collection().update_one(guard, {"$unset": {"recheck": ""}})
+
+    @classmethod
     def in_force(cls, workspace_id: ObjectId, kind: type[RulesT]) -> RulesT:
         """As `of`; in place of an invalid section the defaults, of which the admins are told once."""
+        defaults = "Your rules are not used until they are right, but the defaults"
+        return cls.if_valid(workspace_id, kind, defaults) or kind()
+
+    @classmethod
+    def if_valid(cls, workspace_id: ObjectId, kind: type[RulesT], consequence: str) -> RulesT | None:
+        """As `of`; None for an invalid section, of which the admins are told once, with the consequence."""
         try:
             return cls.of(workspace_id, kind)
         except InvalidRules as error:
@@ -102,10 +139,10 @@ class BusinessProfile(Document):
                 workspace_id=workspace_id,
                 user_id=None,
                 kind="rules_invalid",
-                message=f"Your rules are not used until they are right, but the defaults: {error}",
+                message=f"{consequence}: {error}",
                 key=f"rules-invalid:{workspace_id}:{kind.section}:{digest}",
             )
-            return kind()
+            return None
 
     @classmethod
     def unapplied(cls, kind: type[RulesT]) -> dict[ObjectId, RulesT]:
@@ -133,6 +170,11 @@ class BusinessProfile(Document):
         ]
         if updates:
             cls._get_collection().bulk_write(updates, ordered=False)
+
+
+def _is_of_lifecycle(field: str) -> bool:
+    """Whether its change may be one of the lifecycle's rules: theirs, or all."""
+    return field.split(".")[:2] in (["rules"], ["rules", LifecycleRules.section])
 
 
 def _or_error(row: dict[str, Any], kind: type[RulesT]) -> RulesT | InvalidRules:

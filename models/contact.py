@@ -9,6 +9,7 @@ from typing import Any
 import bson
 from bson import ObjectId
 from mongoengine import (
+    BooleanField,
     DateTimeField,
     DictField,
     Document,
@@ -22,7 +23,9 @@ from mongoengine import (
 )
 from pymongo import UpdateOne
 
+from models import lifecycle
 from models.intent import Intent
+from models.lifecycle import MARKED, Lifecycle
 from models.personal import Person, delete
 from models.store import now
 
@@ -108,6 +111,8 @@ class Contact(Document):
     phone = StringField()
     status = StringField(choices=("lead", "contact", "customer"), default="lead")
     lifecycle_stage = StringField(choices=STAGES, default="lead")
+    manual_override = BooleanField()  # true: people alone decide on its stage
+    lifecycle = EmbeddedDocumentField(Lifecycle)
     source = StringField()
     tags = ListField(StringField())
     custom_fields = DictField()
@@ -139,6 +144,7 @@ class Contact(Document):
             ["workspace_id", "enriched_at", "_id"],  # who is due to be enriched
             ["workspace_id", "intent.due_at"],  # ranges of what decays
             {"fields": ["intent.unannounced.batch"], "sparse": True},  # the few that crossed a level
+            {"fields": MARKED, "sparse": True},  # the few that may have a step to take
         ],
     }
 
@@ -258,12 +264,11 @@ class Contact(Document):
         return list(cls.objects(workspace_id=workspace_id, company_id=company_id).scalar("id"))
 
     def record_score(self, score: int, grade: str, reasons: list[str], version: int) -> None:
-        Contact.objects(id=self.id).update_one(
-            set__lead_score=score,
-            set__lead_grade=grade,
-            set__lead_score_reasons=reasons,
-            set__lead_score_version=version,
-        )
+        """Another grade may make a step along the lifecycle due, and is marked by the same write."""
+        known = {"lead_score": score, "lead_score_reasons": reasons, "lead_score_version": version}
+        marked = {"lead_grade": grade, **lifecycle.marked(self.workspace_id, self.id)}
+        another = UpdateOne({"_id": self.id, "lead_grade": {"$ne": grade}}, {"$set": marked})
+        self._get_collection().bulk_write([UpdateOne({"_id": self.id}, {"$set": known}), another])
 
     @classmethod
     def touch(cls, ids: list[ObjectId], at: datetime) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 from bson import ObjectId
 from pymongo import UpdateOne
 
-from models import intent
+from models import intent, lifecycle
 from models.contact import Contact
 from models.intent import Source
 from models.intent_source import IntentSource
@@ -118,7 +118,9 @@ def _changes(row: dict[str, Any], new: Sequence[Source], rules: IntentRules) -> 
     }
     if told:
         after["unannounced"] = [*state.get("unannounced", []), *told]
-    return {"intent": after | _due(signals), "intent_score": score}
+    # More of it may make a step along the lifecycle due, and is marked by the same write.
+    mark = lifecycle.marked(row["workspace_id"], row["_id"]) if score > before else {}
+    return {"intent": after | _due(signals), "intent_score": score, **mark}
 
 
 def _due(signals: dict[str, Any]) -> dict[str, datetime]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from bson import ObjectId
 from mongoengine import (
@@ -36,6 +36,7 @@ class Deal(Document):
     amount = FloatField()
     currency = StringField()  # ISO 4217
     expected_close_date = DateTimeField()
+    closed_at = DateTimeField()  # when it was won or lost
     tags = ListField(StringField())
     custom_fields = DictField()
     key = StringField()  # unique where there is one: the same request opens one deal
@@ -93,6 +94,33 @@ class Deal(Document):
         """As `touch`, whatever its contacts."""
         mine = {"_id": deal_id, "status": "open", **_quiet_at(at)}
         return int(cls._get_collection().update_one(mine, broken(at)).modified_count)
+
+    @classmethod
+    def close(
+        cls, workspace_id: ObjectId, deal_id: ObjectId, status: Literal["won", "lost"], at: datetime
+    ) -> None:
+        """It was won or lost at that moment, unless it was closed later. Safe to run twice."""
+        earlier = {"_id": deal_id, "workspace_id": workspace_id, "closed_at": {"$not": {"$gt": at}}}
+        cls._get_collection().update_one(earlier, {"$set": {"status": status, "closed_at": at}})
+
+    @classmethod
+    def by_contacts(cls, workspace_id: ObjectId, contact_ids: Sequence[ObjectId]) -> dict[ObjectId, bool]:
+        """Those of the contacts that have a deal, and whether one is won and has a close date. One query."""
+        mine = {"contact_ids": {"$in": list(contact_ids)}}
+        has_date = {"$eq": [{"$type": "$closed_at"}, "date"]}
+        is_won = {"$and": [{"$eq": ["$status", "won"]}, has_date]}
+        rows = cls._get_collection().aggregate(
+            [
+                {"$match": mine},
+                {"$match": {"workspace_id": workspace_id}},
+                {"$project": {"contact_ids": 1, "is_won": is_won}},
+                {"$unwind": "$contact_ids"},
+                {"$match": mine},
+                {"$group": {"_id": "$contact_ids", "is_won": {"$max": "$is_won"}}},
+            ],
+            batchSize=len(contact_ids) + 1,
+        )
+        return {row["_id"]: row["is_won"] for row in rows}
 
     @classmethod
     def erase(cls, person: Person) -> int:

@@ -7,10 +7,10 @@ from datetime import timedelta
 
 from bson import ObjectId
 from mongoengine import DateTimeField, Document, ObjectIdField
-from pymongo.errors import BulkWriteError
 
+from models import store
 from models.personal import Person, delete
-from models.store import DUPLICATE_KEY, now
+from models.store import now
 
 KEPT = timedelta(days=400)  # longer than an event may be counted late, see `intent.COUNTS_FOR`
 
@@ -37,13 +37,8 @@ class IntentSource(Document):
         """These events are counted, each for its contact. One command at most; safe to run twice."""
         moment = now()
         rows = [{"_id": each, "contact_id": of, "noted_at": moment} for each, of in contacts.items()]
-        if not rows:
-            return
-        try:
-            cls._get_collection().insert_many(rows, ordered=False)
-        except BulkWriteError as error:
-            if any(problem["code"] != DUPLICATE_KEY for problem in error.details["writeErrors"]):
-                raise
+        if rows:
+            store.insert_new(cls, rows)
 
     @classmethod
     def known(cls, event_ids: Iterable[ObjectId]) -> set[ObjectId]:

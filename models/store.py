@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 import mongoengine
 from bson import ObjectId
 from mongoengine.connection import get_connection
-from pymongo.errors import PyMongoError
+from pymongo.errors import BulkWriteError, PyMongoError
 
 import models
 
@@ -62,6 +63,16 @@ def missing_indexes() -> list[str]:
         for index in kind.compare_indexes()["missing"]
         if index != [("_id", 1)]  # comes with the collection's first document
     ]
+
+
+def insert_new(kind: type[mongoengine.Document], rows: Sequence[Mapping[str, Any]]) -> int:
+    """Insert the rows whose unique keys are not taken, with one command; returns how many. Safe to repeat."""
+    try:
+        return len(kind._get_collection().insert_many(rows, ordered=False).inserted_ids)
+    except BulkWriteError as error:
+        if any(problem["code"] != DUPLICATE_KEY for problem in error.details["writeErrors"]):
+            raise
+        return int(error.details["nInserted"])
 
 
 def now() -> datetime:

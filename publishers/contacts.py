@@ -28,16 +28,6 @@ def deleted(contact: Contact, *, reason: Literal["manual", "merged", "erased"] =
     announce(schema.ContactDeleted(**_of(contact), reason=reason))
 
 
-def lifecycle_changed(
-    contact: Contact, stage: schema.Stage, *, previous: schema.Stage | None, occasion: str
-) -> None:
-    announce(
-        schema.ContactLifecycleChanged(
-            **_of(contact), stage=stage, previous_stage=previous, occasion=occasion
-        )
-    )
-
-
 def recycled(contact: Contact, *, lost_at: datetime, enrolment_id: ObjectId | None = None) -> None:
     enrolment = str(enrolment_id) if enrolment_id else None
     announce(schema.ContactRecycled(**_of(contact), lost_at=lost_at, enrolment_id=enrolment))

@@ -6,12 +6,16 @@ makes no sense is refused by the name of its field.
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Self
+from typing import Annotated, ClassVar, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
 
+from schemas.contact import Grade
+from schemas.event import Id
+
 Points = Annotated[int, Field(ge=0, le=1_000)]
+Kind = Annotated[str, Field(min_length=1, max_length=100)]  # of a timeline entry
 
 
 class Rules(BaseModel):
@@ -60,6 +64,26 @@ class EnrichmentRules(Rules):
     monthly_credits: Annotated[int, Field(ge=0, le=10_000_000)] = 1_000  # 0: contacts are not enriched
 
 
+class LifecycleRules(Rules):
+    """What a contact needs for its next step. An empty list is refused: it never means any."""
+
+    section = "lifecycle"
+
+    mql_grade: Grade = "B"  # at least
+    mql_intent_over: Annotated[int, Field(ge=0, le=100_000)] = 50  # exactly as many are not enough
+    mql_forms: Annotated[list[Id] | None, Field(min_length=1, max_length=100)] = None  # None: any form counts
+    sql_grade: Grade = "A"
+    sql_activities: Annotated[list[Kind], Field(min_length=1, max_length=20)] = ["call", "meeting"]
+
+    @property
+    def mql_grades(self) -> tuple[Grade, ...]:
+        return _at_least(self.mql_grade)
+
+    @property
+    def sql_grades(self) -> tuple[Grade, ...]:
+        return _at_least(self.sql_grade)
+
+
 class StaleDealRules(Rules):
     """After how many days without activity an open deal is stale, and then at risk."""
 
@@ -73,3 +97,8 @@ class StaleDealRules(Rules):
         if self.stale_days >= self.at_risk_days:
             raise ValueError("staleDays: must be less than atRiskDays")
         return self
+
+
+def _at_least(grade: Grade) -> tuple[Grade, ...]:
+    grades: tuple[Grade, ...] = get_args(Grade)  # the best first
+    return grades[: grades.index(grade) + 1]

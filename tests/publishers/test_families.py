@@ -29,6 +29,7 @@ from publishers import (
     forms,
     integrations,
     intent,
+    lifecycle,
     meetings,
     pages,
     sequences,
@@ -74,8 +75,8 @@ CALLS: dict[str, Callable[[], None]] = {
     "contact.created": lambda: contacts.created(contact, source="manual"),
     "contact.updated": lambda: contacts.updated(contact, changed=["jobTitle"]),
     "contact.deleted": lambda: contacts.deleted(contact, reason="erased"),
-    "contact.lifecycle_changed": lambda: contacts.lifecycle_changed(
-        contact, "mql", previous="lead", occasion="rule:1"
+    "contact.lifecycle_changed": lambda: lifecycle.changed(
+        WORKSPACE, ID, "mql", previous="lead", occasion="rule:1"
     ),
     "contact.recycled": lambda: contacts.recycled(contact, lost_at=AT, enrolment_id=OTHER),
     "contact.score_changed": lambda: contacts.score_changed(
