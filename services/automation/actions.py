@@ -106,7 +106,7 @@ class ContactFields(Part):
     company: Value | None = None
     job_title: Value | None = None
     phone: Value | None = None
-    status: Literal["lead", "contact", "customer"] | None = None
+    status: Literal["lead", "contact", "customer", "lost", "unqualified", "recycled"] | None = None
     lifecycle_stage: (
         Literal["subscriber", "lead", "mql", "sql", "opportunity", "customer", "evangelist"] | None
     ) = None
