@@ -31,6 +31,14 @@ SCHEDULE: tuple[CronEntry, ...] = (
         time_zone="UTC",
     ),
     CronEntry(
+        "lead-recycling",
+        "0 9 * * *",
+        "jobs.lead_recycling.run",
+        ANALYTICS,
+        "Work lost leads once more that show interest again",
+        time_zone="UTC",
+    ),
+    CronEntry(
         "lifecycle-progression",
         "0 */2 * * *",
         "jobs.lifecycle_progression.run",

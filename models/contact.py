@@ -13,7 +13,6 @@ from mongoengine import (
     DateTimeField,
     DictField,
     Document,
-    EmbeddedDocument,
     EmbeddedDocumentField,
     IntField,
     ListField,
@@ -24,14 +23,17 @@ from mongoengine import (
 from pymongo import UpdateOne
 
 from models import lifecycle
+from models.enrichment import Enrichment
 from models.intent import Intent
 from models.lifecycle import MARKED, Lifecycle
 from models.personal import Person, delete
+from models.recycling import Recycling
 from models.store import now
 
 CUSTOM_FIELDS_SIZE = 262_144  # bytes of one contact's; they only ever grow, and the store ends at 16 MB
 MOST_TAGS = 500  # of one contact
 CHANGE_KEYS = 50  # latest changes that a contact remembers; one is repeated within a minute, or by a person
+STATUSES = ("lead", "contact", "customer", "lost", "unqualified", "recycled")
 STAGES = ("subscriber", "lead", "mql", "sql", "opportunity", "customer", "evangelist")
 
 
@@ -71,6 +73,8 @@ def _update(fields: dict[str, Any], *, overwrite: bool, announce: bool) -> list[
         for name, value in values.items()
     }
     extra: dict[str, Any] = {"updated_at": {"$cond": [{"$or": [*changed.values()]}, now(), "$updated_at"]}}
+    if "status" in changed:
+        extra["status_changed_at"] = {"$cond": [changed["status"], now(), "$status_changed_at"]}
     if announce:
         names = [{"$cond": [yes, {"$literal": [name]}, []]} for name, yes in changed.items()]
         extra["unannounced"] = {"$setUnion": [{"$ifNull": ["$unannounced", []]}, *names]}
@@ -88,18 +92,6 @@ def _room(fields: dict[str, Any], *, overwrite: bool) -> dict[str, Any]:
     return {"$expr": {"$and": limits}} if limits else {}
 
 
-class Enrichment(EmbeddedDocument):
-    """What another service says of the contact."""
-
-    service = StringField()
-    id = StringField()  # the contact's there
-    written = DictField()  # field -> the value that it was given: what differs by now, a person typed
-    more = DictField()  # what a contact has no field for
-    unannounced = ListField(StringField())  # stored names of changed fields, yet to be published
-
-    meta = {"strict": False}
-
-
 class Contact(Document):
     workspace_id = ObjectIdField(required=True)
     email = StringField(required=True)  # lower case, unique in its workspace
@@ -109,7 +101,8 @@ class Contact(Document):
     company_id = ObjectIdField()
     job_title = StringField()
     phone = StringField()
-    status = StringField(choices=("lead", "contact", "customer"), default="lead")
+    status = StringField(choices=STATUSES, default="lead")
+    status_changed_at = DateTimeField()
     lifecycle_stage = StringField(choices=STAGES, default="lead")
     manual_override = BooleanField()  # true: people alone decide on its stage
     lifecycle = EmbeddedDocumentField(Lifecycle)
@@ -129,6 +122,8 @@ class Contact(Document):
     created_at = DateTimeField(default=now)
     updated_at = DateTimeField(default=now)
     last_activity_at = DateTimeField()
+    last_interest_at = DateTimeField()  # of its own signals: visits, opens, clicks, forms
+    recycling = EmbeddedDocumentField(Recycling)  # until all that follows is done
     # What still has to be published, so that a crash in between loses no event: `created:<source>` and the
     # stored names of changed fields.
     unannounced = ListField(StringField())
@@ -144,6 +139,8 @@ class Contact(Document):
             ["workspace_id", "enriched_at", "_id"],  # who is due to be enriched
             ["workspace_id", "intent.due_at"],  # ranges of what decays
             {"fields": ["intent.unannounced.batch"], "sparse": True},  # the few that crossed a level
+            ["status", "last_interest_at"],  # who is lost and shows interest again
+            {"fields": ["recycling.batch"], "sparse": True},  # the few of whom something is yet to follow
             {"fields": MARKED, "sparse": True},  # the few that may have a step to take
         ],
     }
@@ -209,6 +206,8 @@ class Contact(Document):
         size = len(bson.encode(dict(self.custom_fields)))
         if size > CUSTOM_FIELDS_SIZE or len(self.tags) > MOST_TAGS:
             raise ContactFull
+        if self._created or "status" in self._get_changed_fields():
+            self.status_changed_at = (self._created and self.status_changed_at) or now()
 
     def would_change(
         self, fields: Mapping[str, Any], add_tags: list[str], remove_tags: list[str]

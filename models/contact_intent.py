@@ -101,7 +101,9 @@ def _of(row: dict[str, Any], sources: Sequence[Source], known: set[ObjectId]) ->
 
 def _update(row: dict[str, Any], change: dict[str, Any], new: Sequence[Source]) -> UpdateOne:
     guard = {"_id": row["_id"], "intent.version": row.get("intent", {}).get("version")}
-    return UpdateOne(guard, {"$set": change, "$max": {"last_activity_at": max(each.at for each in new)}})
+    latest = max(each.at for each in new)
+    stamps = {"last_activity_at": latest, "last_interest_at": latest}
+    return UpdateOne(guard, {"$set": change, "$max": stamps})
 
 
 def _changes(row: dict[str, Any], new: Sequence[Source], rules: IntentRules) -> dict[str, Any]:

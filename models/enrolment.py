@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 from bson import ObjectId
 from mongoengine import DateTimeField, Document, IntField, NotUniqueError, ObjectIdField, StringField
 
 from models.personal import Person, delete
-from models.store import now
+from models.store import insert_new, now
 
 
 class Enrolment(Document):
@@ -53,6 +55,21 @@ class Enrolment(Document):
         except NotUniqueError:
             return False
         return True
+
+    @classmethod
+    def enrol_all(cls, rows: Sequence[dict[str, Any] | None]) -> dict[str, ObjectId]:
+        """As `enrol_once`, for many; None is left out. Returns the enrolments of these keys. Two commands."""
+        given = [{"status": "active", "enrolled_at": now(), **row} for row in rows if row]
+        if not given:
+            return {}
+        insert_new(cls, given)
+        return dict(cls.objects(key__in=[row["key"] for row in given]).scalar("key", "id"))
+
+    @classmethod
+    def open_among(cls, contact_ids: Sequence[ObjectId]) -> set[ObjectId]:
+        """Those of the contacts that are in a sequence, paused or not. One query."""
+        found = cls.objects(contact_id__in=list(contact_ids), status="active")
+        return set(found.scalar("contact_id"))
 
     @classmethod
     def open_of(cls, contact_id: ObjectId) -> list[Enrolment]:

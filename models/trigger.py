@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from bson import ObjectId
@@ -22,6 +22,7 @@ from mongoengine import (
 
 from models.store import now
 
+MINUTE = timedelta(minutes=1)
 OPERATORS = ("equals", "not_equals", "contains", "greater_than", "less_than", "in", "not_in")
 
 
@@ -88,10 +89,14 @@ class Trigger(Document):
         return cls.objects(id=trigger_id, is_active=True).only("id").first() is not None
 
     def claim_run(self, at: datetime, most: int) -> bool:
-        """Count one run in the minute of `at`; False, and nothing counted, when `most` ran in it already."""
+        """Count one run in the minute of `at`; False, and nothing counted, when `most` ran in it already.
+
+        Who comes late, or whose clock does, counts in the latest minute: none begins anew while it lasts.
+        """
         minute = at.replace(second=0, microsecond=0)
         most = min(most, self.max_runs_per_minute or most)
-        guard = {"_id": self.id, "$or": [{"minute": {"$ne": minute}}, {"runs_in_minute": {"$lt": most}}]}
-        count = {"$cond": [{"$eq": ["$minute", minute]}, {"$add": ["$runs_in_minute", 1]}, 1]}
-        change = [{"$set": {"runs_in_minute": count, "minute": minute}}]
+        is_new = {"$lt": [{"$ifNull": ["$minute", minute - MINUTE]}, minute]}
+        guard = {"_id": self.id, "$or": [{"$expr": is_new}, {"runs_in_minute": {"$lt": most}}]}
+        count = {"$cond": [is_new, 1, {"$add": ["$runs_in_minute", 1]}]}
+        change = [{"$set": {"runs_in_minute": count, "minute": {"$max": ["$minute", minute]}}}]
         return bool(Trigger._get_collection().update_one(guard, change).matched_count)

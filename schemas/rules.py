@@ -64,6 +64,16 @@ class EnrichmentRules(Rules):
     monthly_credits: Annotated[int, Field(ge=0, le=10_000_000)] = 1_000  # 0: contacts are not enriched
 
 
+class RecyclingRules(Rules):
+    """When a lost lead that shows interest is worked once more, and in which sequence."""
+
+    section = "recycling"
+
+    lost_days: Annotated[int, Field(ge=1, le=3_650)] = 90  # for more than so many
+    interest_days: Annotated[int, Field(ge=1, le=365)] = 30  # interest within the last so many
+    sequence_id: Id | None = None  # the re-engagement sequence; None: no enrolment
+
+
 class LifecycleRules(Rules):
     """What a contact needs for its next step. An empty list is refused: it never means any."""
 

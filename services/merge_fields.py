@@ -11,10 +11,21 @@ from services.conditions import lookup
 FIELD = re.compile(r"\{\{\s*([\w.]+)\s*(?:\|([^{}]*))?\}\}")
 
 
-class MissingField(ValueError):
-    """A merge field has no value and no fallback, so the text cannot be written."""
+LONGEST = 200_000  # characters of all values in one text: a custom field may be long, and named often
+
+
+class CannotRender(ValueError):
+    """A text cannot be written with what is known; the message names the merge field."""
 
     permanent = True
+
+
+class MissingField(CannotRender):
+    """A merge field has no value and no fallback."""
+
+
+class TextTooLong(CannotRender):
+    """With the values of its merge fields the text becomes longer than anybody wants to read."""
 
 
 def names(text: str) -> list[str]:
@@ -28,13 +39,19 @@ def has_stray_braces(text: str) -> bool:
 
 
 def render(text: str, facts: Mapping[str, Any]) -> str:
-    """Fill the merge fields. Raises `MissingField` naming the field and how to give a fallback."""
+    """Fill the merge fields. Raises `MissingField`, saying how to give a fallback, and `TextTooLong`."""
+    room = LONGEST
 
     def value_of(match: re.Match[str]) -> str:
+        nonlocal room
         name, fallback = match[1], match[2]
         value = lookup(facts, name)
         if value not in (None, ""):
-            return str(value)
+            filled = str(value)
+            room -= len(filled)
+            if room < 0:
+                raise TextTooLong(f"with {name} the text would be longer than {LONGEST} characters")
+            return filled
         if fallback is None:
             raise MissingField(f"{name} is empty: fill it, or give a fallback like {{{{{name}|there}}}}")
         return fallback.strip()

@@ -49,7 +49,7 @@ class Action(Part):
             yield from _walk((to_camel(name),), getattr(self, name))
 
     def rendered(self, facts: Mapping[str, Any]) -> Self:
-        """With the variables filled. Raises `MissingField`."""
+        """With the variables filled. Raises `merge_fields.CannotRender`."""
         given = [name for name in self.texts if name in self.model_fields_set]
         return self.model_copy(update={name: _filled(getattr(self, name), facts) for name in given})
 
@@ -106,7 +106,7 @@ class ContactFields(Part):
     company: Value | None = None
     job_title: Value | None = None
     phone: Value | None = None
-    status: Literal["lead", "contact", "customer"] | None = None
+    status: Literal["lead", "contact", "customer", "lost", "unqualified", "recycled"] | None = None
     lifecycle_stage: (
         Literal["subscriber", "lead", "mql", "sql", "opportunity", "customer", "evangelist"] | None
     ) = None

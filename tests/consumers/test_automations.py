@@ -247,6 +247,16 @@ def test_the_next_minute_counts_anew(workspace: Workspace) -> None:
     ]  # fmt: skip
 
 
+def test_a_worker_whose_clock_is_late_does_not_begin_a_minute_anew(workspace: Workspace) -> None:
+    trigger: Trigger = automation(workspace, max_runs_per_minute=2)
+    at = automations.store.now().replace(second=30)
+    minute = timedelta(minutes=1)
+
+    assert [trigger.claim_run(at + minute * n, 600) for n in (1, 0, 1, 0, 2)] == [
+        True, True, False, False, True,
+    ]  # fmt: skip
+
+
 def test_the_cost_does_not_grow_with_the_automations_that_do_not_match(
     workspace: Workspace, event_id: str, count_store_commands: Callable[[], Any]
 ) -> None:

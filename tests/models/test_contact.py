@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -11,6 +12,7 @@ from bson import ObjectId
 
 from models import contact as contact_module
 from models.contact import CUSTOM_FIELDS_SIZE, MOST_TAGS, Contact, ContactFull
+from models.store import now
 
 pytestmark = pytest.mark.usefixtures("clean_store")
 WORKSPACE = ObjectId()
@@ -180,3 +182,33 @@ def test_a_change_that_the_contact_has_no_room_for_changes_nothing() -> None:
         contact.change_once("key", {"company": "Army"}, ["one more"], [])
 
     assert (contact.reload().company, contact.change_keys) == (None, [])
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda made: Contact.upsert(made.workspace_id, made.email, {"status": "lost"}),
+        lambda made: Contact.amend(made.workspace_id, made.id, {"status": "lost"}),
+        lambda made: made.change_once("key", {"status": "lost"}, [], []),
+        lambda made: setattr(made, "status", "lost") or made.save(),
+    ],
+    ids=["upsert", "amend", "change_once", "save"],
+)
+def test_a_change_of_the_status_has_its_moment(change: Callable[[Contact], Any]) -> None:
+    made = Contact.upsert(ObjectId(), "grace@navy.test", {})[0]
+    long_ago = now() - timedelta(days=99)
+    made.update(set__status_changed_at=long_ago)
+    Contact.upsert(made.workspace_id, made.email, {"status": "lead", "last_name": "Hopper"})
+    made.reload()
+    made.save()
+    assert made.reload().status_changed_at == long_ago
+    before = now()
+    change(made)
+    assert made.reload().status == "lost"
+    assert before <= made.status_changed_at <= now()
+
+
+def test_a_new_contacts_status_is_of_its_first_moment() -> None:
+    before = now()
+    made = Contact.upsert(ObjectId(), "grace@navy.test", {"status": "unqualified"})[0]
+    assert before <= made.reload().status_changed_at <= now()

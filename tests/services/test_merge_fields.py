@@ -29,6 +29,13 @@ def test_fields_are_filled(text: str, result: str) -> None:
     assert merge_fields.render(text, FACTS) == result
 
 
+def test_a_long_value_does_not_fill_the_memory_by_coming_often() -> None:
+    with pytest.raises(merge_fields.TextTooLong, match="with bio the text would be longer") as refusal:
+        merge_fields.render("{{bio}}" * 2_000, {"bio": "x" * 250})
+
+    assert refusal.value.permanent
+
+
 @pytest.mark.parametrize("field", ["contact.lastName", "contact.nothing", "nothing.at.all"])
 def test_an_empty_field_without_fallback_holds_the_text_for_good(field: str) -> None:
     with pytest.raises(merge_fields.MissingField, match=field) as refusal:

@@ -20,7 +20,7 @@ from services import conditions
 from services.automation import unanswered
 from services.automation.actions import Action, Part, SendEmail
 from services.automation.definition import Definition
-from services.merge_fields import MissingField
+from services.merge_fields import CannotRender
 from web import errors
 from web.automations import access, shapes
 from web.automations.access import blueprint
@@ -133,7 +133,7 @@ def _preview(action: Action, known: dict[str, Any], workspace_id: ObjectId) -> d
         return {**action.wire(), "problem": why}
     try:
         return {**action.rendered(known).wire(), "problem": None}
-    except MissingField as error:
+    except CannotRender as error:
         return {**action.wire(), "problem": str(error)}
 
 
