@@ -37,6 +37,7 @@ def of_contact(contact: Contact | None) -> dict[str, Any]:
         "firstName": contact.first_name,
         "lastName": contact.last_name,
         "company": contact.company,
+        "companyId": str(contact.company_id) if contact.company_id else None,
         "jobTitle": contact.job_title,
         "phone": contact.phone,
         "status": contact.status,

@@ -16,6 +16,7 @@ CONTACT = (
     "firstName",
     "lastName",
     "company",
+    "companyId",
     "jobTitle",
     "phone",
     "status",

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bench import automations_decay, automations_recycling, automations_stale
+from bench import automations_decay, automations_lifecycle, automations_recycling, automations_stale
 from bench.automations_goals import Part, by_what_changed
 from bench.goals import Goal
 from jobs import intent_score_decay, lead_recycling, stale_deal_alert
@@ -87,3 +87,15 @@ def _empty() -> None:
     redis().flushall()
     for kind in (Contact, Deal, EventRecord, LeadRecycling):
         kind.objects.delete()
+
+
+@pytest.mark.usefixtures("stores")
+def test_of_the_seeded_contacts_those_that_changed_move_and_a_job_that_does_less_is_found_out() -> None:
+    automations_lifecycle.seed(300)
+    with pytest.raises(RuntimeError, match="100 contacts are marked"):
+        automations_lifecycle.check(300)
+    automations_lifecycle.run()
+    for job_id in redis().lrange("rq:queue:analytics", 0, -1):
+        job = Job.fetch(job_id.decode(), redis())
+        job.func(**job.kwargs)
+    automations_lifecycle.check(300)

@@ -12,6 +12,7 @@ from bson import ObjectId
 
 from models import store
 from models.activity import Activity
+from models.company import Company
 from models.contact import Contact
 from models.deal import Deal
 from models.enrolment import Enrolment
@@ -143,6 +144,7 @@ def effects() -> dict[str, Counter[Any]]:
         "notices": Counter((n.kind, n.message, n.user_id, n.contact_id) for n in Notification.objects),
         "tasks": Counter((t.title, t.assigned_to, t.status) for t in Task.objects),
         "enrolments": Counter((e.contact_id, e.status, bool(e.paused_at)) for e in Enrolment.objects),
+        "companies": Counter((c.id, c.name) for c in Company.objects),
         "suppressions": Counter((s.id, s.reason) for s in Suppression.objects),
         "ledger": Counter((r.type, r.status) for r in EventRecord.objects),
         "runs": Counter((run.status, tuple(step.status for step in run.steps)) for run in TriggerRun.objects),

@@ -13,7 +13,7 @@ dispatch.load_reactions()
 
 AUTOMATIONS = "check_automations"
 # Nothing but automations follows, as docs/events.md explains.
-PLAIN = {"email.forwarded", "opportunity.updated", "workflow.completed"}
+PLAIN = {"email.forwarded", "workflow.completed"}
 
 
 def own(event_type: str) -> dict[str, Reaction]:

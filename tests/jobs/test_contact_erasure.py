@@ -15,6 +15,7 @@ import queues.erase
 from jobs import contact_erasure
 from models import store
 from models.activity import Activity
+from models.company import Company
 from models.contact import Contact
 from models.deal import Deal
 from models.email_message import EmailMessage
@@ -62,7 +63,9 @@ def grace(api: Api, run_jobs: Callable[[], int]) -> Contact:
     api.submit({"email": EMAIL, "note": "call 555-0100", "lastName": "Hopper"}, visitorId="her-browser")
     grace: Contact = Contact.objects.get(email=EMAIL)
     api.track(api.event(**hers))
-    api.contact(EMAIL, phone="555-0100", lastName="Hopper", customFields={"note": "Hopper"})
+    api.contact(
+        EMAIL, phone="555-0100", lastName="Hopper", company="Hopper Ltd", customFields={"note": "Hopper"}
+    )
     api.about(ACTIVITIES, str(grace.id), type="call", title="Called Hopper")
     api.about(OPPORTUNITIES, str(grace.id), title="Seats for Hopper", customFields={"phone": "555-0100"})
     run_jobs()
@@ -225,6 +228,17 @@ def test_entries_and_visits_of_others_that_wait_with_the_persons_survive(
     assert [secret for secret in SECRETS if secret.lower() in after.lower()] == []
     assert Activity.objects(contact_id=ada.id, kind="page_viewed").count() == 2
     assert [visit.visitor_id for visit in VisitorEvent.objects] == ["visitor-1"] * 2
+
+
+def test_a_company_stays_while_somebody_else_belongs_to_it(api: Api, run_jobs: Callable[[], int]) -> None:
+    for email in (EMAIL, OTHER):
+        api.contact(email, company="Hopper Ltd")
+    run_jobs()
+    left = []
+    for email in (EMAIL, OTHER):
+        erase(Contact.objects.get(email=email))
+        left.append(Company.objects.count())
+    assert left == [1, 0]
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The timelines of contacts and deals: what happened, the latest first."""
+"""The timelines of contacts, companies and deals: what happened, the latest first."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from flask import Response, request
 from werkzeug.exceptions import NotFound
 
 from models.activity import About, Activity
+from models.company import Company
 from models.contact import Contact
 from models.deal import Deal
 from models.store import object_id
@@ -20,6 +21,12 @@ blueprint = tokens.guarded("timelines")
 @blueprint.get("/contacts/<contact_id>/activities")
 def of_contact(workspace_id: str, contact_id: str) -> Response:
     return _page(workspace_id, About(contact_id=_known(Contact, workspace_id, contactId=contact_id)))
+
+
+@blueprint.get("/companies/<company_id>/activities")
+def of_company(workspace_id: str, company_id: str) -> Response:
+    """Of all contacts who belong to it."""
+    return _page(workspace_id, About(company_id=_known(Company, workspace_id, companyId=company_id)))
 
 
 @blueprint.get("/deals/<deal_id>/activities")

@@ -10,6 +10,7 @@ import pytest
 from bson import ObjectId
 
 from models.activity import Activity
+from models.company import Company
 from models.contact import Contact
 from models.deal import Deal
 from tests.automations import grace
@@ -102,6 +103,18 @@ def test_entries_from_before_1970_have_their_pages(api: Api) -> None:
     assert [len(page) for page in pages(api, f"/contacts/{contact.id}/activities", 1)] == [1, 1]
 
 
+def test_a_companys_timeline_is_that_of_the_contacts_who_belong_to_it(api: Api, other: Api) -> None:
+    contact = grace(api.workspace)
+    Company.join(contact)
+    company_id = contact.reload().company_id
+    happened(api, [1], contact_id=contact.id)
+    happened(api, [2], company_id=company_id)
+    path = f"/companies/{company_id}/activities"
+    assert [entry["companyId"] for entry in api.get(path).get_json()["data"]] == [str(company_id), None]
+    answer = other.get(path)
+    assert (answer.status_code, answer.get_json()["message"]) == (404, "companyId: no such company")
+
+
 def test_another_workspaces_timelines_do_not_exist(api: Api, other: Api) -> None:
     contact = grace(other.workspace)
     deal = deal_of(other, contact)
@@ -120,7 +133,7 @@ def test_an_entry_of_another_workspace_about_our_contact_stays_unseen(api: Api, 
     assert api.get(f"/contacts/{contact.id}/activities").get_json()["data"] == []
 
 
-@pytest.mark.parametrize("kind", ["contacts", "deals"])
+@pytest.mark.parametrize("kind", ["contacts", "companies", "deals"])
 def test_without_a_token_of_the_workspace_there_is_no_way_in(api: Api, other: Api, kind: str) -> None:
     path = f"/{kind}/{ObjectId()}/activities"
     assert api.client.get(f"{api.base}{path}").status_code == 401
