@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bench import automations_decay
+from bench import automations_decay, automations_lifecycle
 from bench.automations_goals import Part, by_what_changed
 from bench.goals import Goal
 from jobs import intent_score_decay
@@ -55,3 +55,15 @@ def test_the_seeded_contacts_all_decay_and_a_job_that_does_less_is_found_out() -
     automations_decay.check(60)
     automations_decay.bare()
     assert {contact.intent.version for contact in Contact.objects} == {3}
+
+
+@pytest.mark.usefixtures("stores")
+def test_of_the_seeded_contacts_those_that_changed_move_and_a_job_that_does_less_is_found_out() -> None:
+    automations_lifecycle.seed(300)
+    with pytest.raises(RuntimeError, match="100 contacts are marked"):
+        automations_lifecycle.check(300)
+    automations_lifecycle.run()
+    for job_id in redis().lrange("rq:queue:analytics", 0, -1):
+        job = Job.fetch(job_id.decode(), redis())
+        job.func(**job.kwargs)
+    automations_lifecycle.check(300)
