@@ -60,7 +60,7 @@ def _contacts(number: int) -> Iterator[dict[str, Any]]:
         lost = due or chance.random() < 0.2
         ago = 20 * chance.random() if due else 40 + 100 * chance.random() if lost else 60 * chance.random()
         yield {
-            "workspace_id": WORKSPACES[each % 3],
+            "workspace_id": WORKSPACES[each * DUE // number % 3],
             "email": f"person{each}@company{each % 997}.test",
             "first_name": "Grace",
             "last_name": f"Hopper {each}",

@@ -63,7 +63,7 @@ def _deals(number: int) -> Iterator[dict[str, Any]]:
         stale = each * STALE // number != (each + 1) * STALE // number  # a hundred, all over the CRM
         last, silence, status = _stale(chance) if stale else _other(chance)
         yield {
-            "workspace_id": WORKSPACES[each % 3],
+            "workspace_id": WORKSPACES[each * STALE // number % 3],
             "contact_ids": [ObjectId()],
             "title": f"Compilers {each}",
             "stage": "Offer",
