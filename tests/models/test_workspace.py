@@ -1,8 +1,11 @@
-"""Allow-lists of origins."""
+"""Allow-lists of origins, and time zones."""
 
 from __future__ import annotations
 
+from zoneinfo import ZoneInfo
+
 import pytest
+from mongoengine import ValidationError
 
 from models.workspace import Workspace, origin_patterns
 
@@ -56,3 +59,14 @@ def test_all_that_would_admit_an_origin_is_spelt_out() -> None:
         *("https://*.b.test:81", "https://*.b.test:*"),
         *("https://*.test:81", "https://*.test:*"),
     ]
+
+
+def test_a_time_zone_that_there_is_none_of_is_refused(clean_store: None) -> None:
+    with pytest.raises(ValidationError, match="time_zone: 'Europe/Bonn' is none"):
+        Workspace(name="Acme", time_zone="Europe/Bonn").save()
+
+
+def test_zones_are_those_of_workspaces_that_have_one(clean_store: None) -> None:
+    berlin, _ = Workspace(name="A", time_zone="Europe/Berlin").save(), Workspace(name="B").save()
+    Workspace._get_collection().insert_one({"name": "C", "time_zone": "Europe/Bonn"})  # by another program
+    assert Workspace.zones() == {berlin.id: ZoneInfo("Europe/Berlin")}

@@ -129,3 +129,10 @@ def test_a_job_that_runs_or_does_not_exist_is_not_cancelled(start_worker: StartW
     assert not enqueue.cancel("nobody")
     redis().rpush("test:go", 1)
     wait_until(lambda: status_of("r1") == "finished")
+
+
+def test_many_jobs_each_at_its_own_moment_are_enqueued_together(clean_redis: None) -> None:
+    moments = [datetime(2020, 1, 1, tzinfo=UTC), datetime(2031, 1, 1, tzinfo=UTC)]
+    jobs = [(new_job("note", f"job-{at:%Y}", what="x"), at) for at in moments]
+    assert enqueue.enqueue_each_at([*jobs, *jobs]) == 2
+    assert [status_of(job.id) for job, _ in jobs] == ["queued", "scheduled"]

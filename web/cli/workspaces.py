@@ -1,8 +1,11 @@
-"""`flask workspaces …`: the tenants, which pages may use their public API, and whose visits are tracked."""
+"""`flask workspaces …`: the tenants, which pages may use their public API, whose visits are tracked, and
+where they are.
+"""
 
 from __future__ import annotations
 
 from typing import Any
+from zoneinfo import available_timezones
 
 import click
 
@@ -60,6 +63,18 @@ def forbid(workspace_id: str, origin: str, as_json: bool) -> None:
     _change(workspace, as_json, pull__allowed_origins=origin)
 
 
+@commands.command("zone", epilog=example(f"flask workspaces zone {WORKSPACE} Europe/Berlin"))
+@click.argument("workspace_id", metavar="WORKSPACE")
+@click.argument("zone", required=False)
+@json_option
+def zone_(workspace_id: str, zone: str | None, as_json: bool) -> None:
+    """Say where it is 9 when daily jobs are to run at 9; without ZONE, as the cron table says."""
+    if zone and zone not in available_timezones():
+        raise click.ClickException(f"{zone} is no time zone; use one like Europe/Berlin")
+    change = {"set__time_zone": zone} if zone else {"unset__time_zone": True}
+    _change(named.workspace(workspace_id), as_json, **change)
+
+
 def _origin(given: str) -> str:
     origin = normal_origin(given)
     if not ORIGIN.fullmatch(origin.replace("://*.", "://").removesuffix(":*")):
@@ -76,7 +91,7 @@ def _change(workspace: Workspace, as_json: bool, **change: Any) -> None:
         output.as_json(facts)
         return
     output.fields([*((name, facts[name]) for name in ("id", "name")), ("consent", _consent(facts))])
-    output.fields([("origins", facts["allowed_origins"])])
+    output.fields([("origins", facts["allowed_origins"]), ("time zone", facts["time_zone"])])
 
 
 def _consent(facts: dict[str, Any]) -> str:
@@ -90,4 +105,5 @@ def _facts(workspace: Workspace) -> dict[str, Any]:
         "members": len(workspace.members),
         "needs_consent": bool(workspace.needs_consent),
         "allowed_origins": list(workspace.allowed_origins),
+        "time_zone": workspace.time_zone,
     }

@@ -26,6 +26,7 @@ def test_the_list_tells_members_origins_and_consent(acme: Workspace, flask: Flas
             "members": 1,
             "needs_consent": False,
             "allowed_origins": [],
+            "time_zone": None,
         }
     ]
     assert "not needed" in flask("workspaces", "list").stdout
@@ -74,3 +75,10 @@ def test_what_does_not_exist_is_one_line(acme: Workspace, flask: Flask_) -> None
         result = flask("workspaces", *arguments)
         assert (result.exit_code, len(result.stderr.splitlines())) == (1, 1)
         assert named in result.stderr
+
+
+def test_daily_jobs_run_where_the_workspace_is(acme: Workspace, flask: Flask_, flask_json: Json) -> None:
+    assert flask_json("workspaces", "zone", str(acme.id), "Europe/Berlin")["time_zone"] == "Europe/Berlin"
+    assert "Europe/Bonn is no time zone" in flask("workspaces", "zone", str(acme.id), "Europe/Bonn").output
+    assert acme.reload().time_zone == "Europe/Berlin"
+    assert flask_json("workspaces", "zone", str(acme.id))["time_zone"] is None
