@@ -6,6 +6,7 @@ from flask import Flask
 
 from web.cli import (
     business_profile,
+    contact_mail,
     contacts,
     cron_change,
     db,
@@ -21,7 +22,7 @@ from web.cli import (
     workspaces,
 )
 
-__all__ = ["events_replay", "init_app"]  # the former adds its command to the group of `events`
+__all__ = ["contact_mail", "events_replay", "init_app"]  # the former add to the groups of others
 
 
 def init_app(app: Flask) -> None:

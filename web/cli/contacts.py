@@ -11,6 +11,7 @@ from models import contact_lifecycle
 from models.activity import About, Activity
 from models.contact import Contact
 from models.facts import of_contact
+from models.suppression import Suppression
 from models.workspace import Workspace
 from web.cli import output, whoami
 from web.cli.command import Group, example, json_option
@@ -75,7 +76,7 @@ def erase(email: str, workspace: str | None, yes: bool, by: str, as_json: bool) 
 
     What was stopped in the middle is completed by running it again.
     """
-    contact = _only(email, workspace)
+    contact = only(email, workspace)
     if not yes:
         click.confirm(f"Erase {contact.email} and all that is known about it?", abort=True, err=True)
     counts = contact_erasure.run(str(contact.workspace_id), str(contact.id), by)
@@ -95,7 +96,8 @@ def _known(email: str) -> list[Contact]:
     return contacts
 
 
-def _only(email: str, workspace: str | None) -> Contact:
+def only(email: str, workspace: str | None) -> Contact:
+    """The one contact of that address, there if a workspace is named. Raises `ClickException`."""
     found = [c for c in _known(email) if workspace in (None, str(c.workspace_id))]
     if not found:
         raise click.ClickException(f"the workspace {workspace} has no contact with the e-mail {email}")
@@ -110,6 +112,7 @@ def _facts(contact: Contact) -> dict[str, Any]:
     workspace = Workspace.objects(id=contact.workspace_id).first()
     members = workspace.members if workspace else []
     owner = next((member.name for member in members if member.user_id == contact.assigned_to), None)
+    suppressed = Suppression.of(contact.workspace_id, contact.email)
     entries = Activity.timeline(contact.workspace_id, About(contact_id=contact.id), TIMELINE)
     return {
         "id": known["id"],
@@ -117,6 +120,7 @@ def _facts(contact: Contact) -> dict[str, Any]:
         "email": contact.email,
         "name": " ".join(part for part in (contact.first_name, contact.last_name) if part),
         "company": contact.company,
+        "company_id": known["companyId"],
         "source": contact.source,
         "owner": owner,
         "lead_score": contact.lead_score,
@@ -125,6 +129,7 @@ def _facts(contact: Contact) -> dict[str, Any]:
         "intent_score": contact.intent_score or 0,
         "stage": contact.lifecycle_stage,
         "manual_override": bool(contact.manual_override),
+        "no_mail": suppressed.reason if suppressed else None,
         "last_activity_at": contact.last_activity_at,
         "timeline": [
             {"kind": e.kind, "title": e.title, "happened_at": e.happened_at, "details": dict(e.details)}
