@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from bench import automations_decay, automations_lifecycle
+from bench import automations_decay, automations_lifecycle, automations_recycling, automations_stale
 from bench.automations_goals import Part
 from bench.goals import Goal
 
@@ -33,4 +33,6 @@ class Measured(Protocol):
 JOBS: Mapping[str, Measured] = {
     "intent-score-decay": automations_decay,
     "lifecycle-progression": automations_lifecycle,
+    "lead-recycling": automations_recycling,
+    "stale-deal-alert": automations_stale,
 }

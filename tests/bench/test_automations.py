@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 
-from bench import automations_decay, automations_lifecycle
+from bench import automations_decay, automations_lifecycle, automations_recycling, automations_stale
 from bench.automations_goals import Part, by_what_changed
 from bench.goals import Goal
-from jobs import intent_score_decay
+from jobs import intent_score_decay, lead_recycling, stale_deal_alert
 from models.contact import Contact
+from models.deal import Deal
+from models.event import EventRecord
+from models.lead_recycling import LeadRecycling
 from queues.connection import redis
 from queues.job import Job
 
@@ -55,6 +61,32 @@ def test_the_seeded_contacts_all_decay_and_a_job_that_does_less_is_found_out() -
     automations_decay.check(60)
     automations_decay.bare()
     assert {contact.intent.version for contact in Contact.objects} == {3}
+
+
+@pytest.mark.usefixtures("stores")
+@pytest.mark.parametrize(
+    ("measured", "work"),
+    [(automations_stale, stale_deal_alert.alert), (automations_recycling, lead_recycling.recycle)],
+    ids=["stale deals", "lost leads"],
+)
+def test_a_hundred_are_due_whatever_the_size_and_a_job_that_does_less_is_found_out(
+    measured: Any, work: Callable[..., Any]
+) -> None:
+    for size in (300, 500):
+        _empty()
+        measured.seed(size)
+        with pytest.raises(RuntimeError, match="0 of 100"):
+            measured.check(size)
+        measured.run()
+        for job_id in redis().lrange("rq:queue:analytics", 0, -1):
+            work(**Job.fetch(job_id.decode(), redis()).kwargs)
+        measured.check(size)
+
+
+def _empty() -> None:
+    redis().flushall()
+    for kind in (Contact, Deal, EventRecord, LeadRecycling):
+        kind.objects.delete()
 
 
 @pytest.mark.usefixtures("stores")
