@@ -50,7 +50,7 @@ def show(email: str, as_json: bool) -> None:
 @json_option
 def stage(email: str, by_hand: bool, workspace: str | None, as_json: bool) -> None:
     """Who moves a contact along the lifecycle. By rule it moves at the next tick, if a step is due."""
-    contact = _only(email, workspace)
+    contact = only(email, workspace)
     contact_lifecycle.override(contact.workspace_id, contact.id, by_hand)
     if as_json:
         output.as_json({"contact": str(contact.id), "manual_override": by_hand})
