@@ -32,10 +32,10 @@ test: $(STAMP) ## Run the whole test suite on a real Redis and a real document s
 # Faults are a matter of chance: so they are to pass again and again. Stops at the first failure.
 soak: $(STAMP) ## Run the fault tests and their long variants again and again (ROUNDS=20)
 	@for round in $$(seq $(ROUNDS)); do echo "soak: round $$round of $(ROUNDS), $$(date +%T)"; \
-		$(BIN)/python -m pytest --numprocesses auto --dist loadfile $(FAULTS) -m "soak or not soak" $(ARGS) || exit 1; done
+		$(BIN)/python -m pytest --numprocesses auto --dist loadfile $(FAULTS) -m "soak or not soak" -o timeout=600 $(ARGS) || exit 1; done
 ROUNDS ?= 20
 FAULTS := tests/faults tests/queues/test_faults.py tests/queues/test_mishaps.py tests/queues/test_chains.py \
-	tests/test_scheduler_faults.py tests/consumers/test_exactly_once.py
+	tests/test_scheduler_faults.py
 
 lint: $(STAMP) ## ruff, format check, mypy strict
 	$(BIN)/ruff check .

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 import structlog
 
 import config
+from consumers import automations
 from jobs.run_ledger import RunLedger
 from jobs.watchdog import Watchdog
 from models import store
@@ -53,6 +54,7 @@ def _keep_house(ledger: RunLedger, stop: threading.Event) -> None:
     watchdog = Watchdog(ledger.table, datetime.now(UTC))
     while not stop.is_set():
         _try("events could not be relayed", _relay)
+        _try("automations could not be recovered", _recover)
         _try("missed runs could not be looked for", lambda: watchdog.check(datetime.now(UTC)))
         stop.wait(HOUSEKEEPING)
 
@@ -61,6 +63,12 @@ def _relay() -> None:
     """Enqueue accepted events whose job is not in Redis."""
     if count := relay.relay():
         log.info("📬 relayed pending events", events=count)
+
+
+def _recover() -> None:
+    """Enqueue the actions of automations whose jobs were lost."""
+    if count := automations.recover():
+        log.info("📬 enqueued actions of automations that were lost", actions=count)
 
 
 def _try(problem: str, action: Callable[[], object]) -> None:

@@ -6,6 +6,7 @@ Each action of a run is a job of its own, `jobs/automation_step.py`: it is retri
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 
 import structlog
@@ -17,6 +18,7 @@ from models import facts, store
 from models.event import EventRecord
 from models.trigger import Trigger
 from models.trigger_run import OPEN, RunStep, TriggerRun
+from queues import job_state
 from queues.enqueue import NewJob, enqueue_many
 from queues.names import CRM_WORKFLOW_BRIDGE
 from schemas.email import SentEmailEvent
@@ -27,6 +29,8 @@ from services.automation.actions import current
 from services.conditions import BadCondition, Condition
 
 DEEPEST = 8  # automations in a chain, each started by what the one before it did
+LOST_AGE = timedelta(hours=1)  # far beyond the retries (36 s), as in `publishers.relay`
+MOST_RECOVERED = 500  # runs at once
 PLANNED = "run_automations"  # stands among the reactions of an event whose runs are decided
 
 log = structlog.get_logger()
@@ -71,10 +75,26 @@ def run(event_id: str) -> int:
     if PLANNED not in record.reactions:
         _plan(record)
     runs = TriggerRun.of_event(record.id)
-    enqueue_many(
-        [_job(run, place) for run in runs for place, step in enumerate(run.steps) if step.status in OPEN]
-    )
+    enqueue_many(_jobs(runs))
     return sum(bool(run.steps) for run in runs)
+
+
+def recover() -> int:
+    """Enqueue once more the actions whose jobs were lost with Redis; returns how many.
+
+    One indexed query when there is nothing to do. Safe to run at any time: an action has one job.
+    """
+    jobs = _jobs(TriggerRun.unfinished(store.now() - LOST_AGE, MOST_RECOVERED))
+    states = job_state.statuses([str(job.id) for job in jobs]) if jobs else {}
+    lost = [job for job in jobs if job.id not in states]
+    if lost:
+        enqueue_many(lost)
+    return len(lost)
+
+
+def _jobs(runs: Sequence[TriggerRun]) -> list[NewJob]:
+    """Of all that is yet to be done."""
+    return [_job(run, place) for run in runs for place, step in enumerate(run.steps) if step.status in OPEN]
 
 
 def _plan(record: EventRecord) -> None:

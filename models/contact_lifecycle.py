@@ -52,6 +52,13 @@ def mark_all(workspace_id: ObjectId) -> int:
     return int(Contact._get_collection().update_many(rows, [change]).modified_count)
 
 
+def override(workspace_id: ObjectId, contact_id: ObjectId, is_overridden: bool) -> None:
+    """People alone decide on its stage, or the rules do again: then it is looked at. Safe to run twice."""
+    change = {"manual_override": is_overridden, **lifecycle.marked(workspace_id, contact_id)}
+    mine = {"_id": contact_id, "workspace_id": workspace_id}
+    Contact._get_collection().update_one(mine, {"$set": change})
+
+
 def workspaces() -> list[ObjectId]:
     """Those that have contacts. One query, which reads an index."""
     return list(Contact._get_collection().distinct("workspace_id"))

@@ -71,6 +71,7 @@ class TriggerRun(Document):
             ["trigger_id", "-created_at", "-_id"],
             ["trigger_id", "status", "-created_at", "-_id"],
             ["event_id"],
+            ["status", "created_at"],  # the few that run for long
             {"fields": ["contact_id"], "sparse": True},
             {"fields": ["expires_at"], "expireAfterSeconds": 0},
         ],
@@ -99,6 +100,12 @@ class TriggerRun(Document):
         except BulkWriteError as error:
             if any(failed["code"] != DUPLICATE_KEY for failed in error.details["writeErrors"]):
                 raise
+
+    @classmethod
+    def unfinished(cls, before: datetime, limit: int) -> list[TriggerRun]:
+        """The oldest runs that began before a moment and have steps to do."""
+        found = cls.objects(status=RUNNING, created_at__lt=before, steps__status__in=OPEN)
+        return list(found.order_by("created_at").limit(limit))
 
     @classmethod
     def of_event(cls, event_id: ObjectId) -> list[TriggerRun]:

@@ -45,6 +45,7 @@ STATUS = re.compile(r"(?<![\d.])([245]\.\d{1,3}\.\d{1,3})(?![\d.])")
 REPLY_CODE = re.compile(r"(?<![\d.-])([45])\d\d[ -]")
 QUOTED_ID = re.compile(r"^[>\s]*message-id:\s*(<[^<>\s]{3,250}>)", re.IGNORECASE | re.MULTILINE)
 FULL = re.compile(r"[245]\.2\.2|quota|mailbox (?:is )?full|over ?quota", re.IGNORECASE)
+POLICY = re.compile(r"[245]\.7\.\d")  # RFC 3463: of the message or its sender, like that of a spam filter
 
 
 def find(tree: Message, text: str, sender: str, subject: str) -> Bounce | None:
@@ -122,11 +123,11 @@ def _from_block(block: dict[str, str]) -> FailedRecipient | None:
 
 
 def is_permanent(status: str, diagnostic: str) -> bool:
-    """Whether what a server refused for good will never be taken: a full mailbox is emptied again.
+    """Whether the address is bad: a full mailbox is emptied again, and a filter refuses one mail, not all.
 
     `status`: an RFC 3463 code or "".
     """
-    if FULL.search(status) or FULL.search(diagnostic):
+    if any(reason.search(text) for reason in (FULL, POLICY) for text in (status, diagnostic)):
         return False
     if status:
         return status.startswith("5")

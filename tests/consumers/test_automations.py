@@ -12,6 +12,7 @@ from bson import ObjectId
 
 import config
 from consumers import automations, dispatch, registry
+from models import store
 from models.contact import Contact
 from models.event import EventRecord
 from models.task import Task
@@ -245,6 +246,21 @@ def test_the_next_minute_counts_anew(workspace: Workspace) -> None:
     assert [trigger.claim_run(at + minute * n, 600) for n in (0, 0, 1, 1, 2)] == [
         True, False, True, False, True,
     ]  # fmt: skip
+
+
+def test_actions_whose_jobs_redis_lost_are_enqueued_again(workspace: Workspace, event_id: str) -> None:
+    automation(workspace, actions=[{"type": "notify", "message": "x"}] * 2)
+    automations.run(event_id)
+    (run,) = TriggerRun.objects
+    first, second = (f"automation-{run.id}-{place}" for place in (0, 1))
+    Job.fetch(second, connection=redis()).delete()
+    assert automations.recover() == 0  # it began just now
+
+    TriggerRun.objects.update(set__created_at=store.now() - automations.LOST_AGE * 2)
+    assert automations.recover() == 1
+    assert Job.exists(first, connection=redis())
+    assert Job.exists(second, connection=redis())
+    assert automations.recover() == 0
 
 
 def test_a_worker_whose_clock_is_late_does_not_begin_a_minute_anew(workspace: Workspace) -> None:

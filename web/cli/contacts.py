@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from jobs import contact_erasure
+from models import contact_lifecycle
 from models.activity import About, Activity
 from models.contact import Contact
 from models.facts import of_contact
@@ -34,6 +35,28 @@ def show(email: str, as_json: bool) -> None:
         output.fields((name.replace("_", " "), value) for name, value in facts.items())
         rows = ((entry["title"], entry["kind"], output.ago(entry["happened_at"])) for entry in timeline)
         output.table(["Timeline", "Kind", "When"], rows, empty="The timeline is empty.")
+
+
+@commands.command(
+    "stage",
+    epilog=example(
+        "flask contacts stage grace@hopper-navigation.test --by-hand",
+        "flask contacts stage grace@hopper-navigation.test --by-rule",
+    ),
+)
+@click.argument("email", metavar="EMAIL")
+@click.option("--by-hand/--by-rule", required=True, help="People alone decide on it, or the rules do again.")
+@click.option("--workspace", metavar="ID", help="Only there; needed when several know the contact.")
+@json_option
+def stage(email: str, by_hand: bool, workspace: str | None, as_json: bool) -> None:
+    """Who moves a contact along the lifecycle. By rule it moves at the next tick, if a step is due."""
+    contact = only(email, workspace)
+    contact_lifecycle.override(contact.workspace_id, contact.id, by_hand)
+    if as_json:
+        output.as_json({"contact": str(contact.id), "manual_override": by_hand})
+        return
+    who = "People alone decide" if by_hand else "The rules decide"
+    click.echo(f"{who} on the stage of {contact.email}: it is {contact.lifecycle_stage}.")
 
 
 @commands.command(
@@ -104,6 +127,8 @@ def _facts(contact: Contact) -> dict[str, Any]:
         "lead_grade": contact.lead_grade,
         "reasons": list(contact.lead_score_reasons),
         "intent_score": contact.intent_score or 0,
+        "stage": contact.lifecycle_stage,
+        "manual_override": bool(contact.manual_override),
         "no_mail": suppressed.reason if suppressed else None,
         "last_activity_at": contact.last_activity_at,
         "timeline": [

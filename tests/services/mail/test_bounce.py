@@ -1,5 +1,6 @@
 import pytest
 
+from services.mail import bounce as bounces
 from services.mail.message import Bounce, FailedRecipient
 from services.mail.parse import parse
 from tests.services.mail import mails
@@ -84,3 +85,23 @@ def test_a_report_in_a_global_part_is_read() -> None:
     bounce = parse(raw).bounce
     assert bounce is not None
     assert [failed.email for failed in bounce.recipients] == ["full@kunde.example", "gone@kunde.example"]
+
+
+@pytest.mark.parametrize(
+    ("status", "diagnostic", "is_permanent"),
+    [
+        ("5.1.1", "550 5.1.1 user unknown", True),
+        ("", "550 user unknown", True),
+        ("", "", True),
+        ("5.2.2", "552 5.2.2 mailbox full", False),
+        ("5.0.0", "552 over quota", False),
+        ("5.7.1", "554 5.7.1 looks like spam", False),
+        ("", "554 5.7.26 not authenticated", False),
+        ("4.4.1", "no answer", False),
+        ("", "451 try again", False),
+    ],
+)
+def test_only_what_is_wrong_with_the_address_is_permanent(
+    status: str, diagnostic: str, is_permanent: bool
+) -> None:
+    assert bounces.is_permanent(status, diagnostic) is is_permanent

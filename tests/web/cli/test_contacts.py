@@ -76,3 +76,19 @@ def test_a_person_whom_several_workspaces_know_is_forgotten_by_the_one_named(fla
     assert done.exit_code == 0
     assert "is erased" in done.output
     assert Contact.objects.get().workspace_id == theirs
+
+
+def test_who_decides_on_a_stage_is_set_and_the_rules_look_again(
+    flask: Flask_, flask_json: Callable[..., Any]
+) -> None:
+    contact, _ = Contact.upsert(Workspace(name="Acme").save().id, "grace@navy.test", {})
+    assert flask_json("contacts", "stage", "grace@navy.test", "--by-hand")["manual_override"]
+    (shown,) = flask_json("contacts", "show", "grace@navy.test")
+    assert (shown["stage"], shown["manual_override"]) == ("lead", True)
+    Contact.objects.update(unset__lifecycle=True)
+    said = flask("contacts", "stage", "grace@navy.test", "--by-rule").output
+    assert "The rules decide on the stage of grace@navy.test: it is lead." in said
+    contact.reload()
+    assert not contact.manual_override
+    assert contact.lifecycle.mark.contact_id == contact.id
+    assert flask("contacts", "stage", "grace@navy.test").exit_code == 2
