@@ -84,7 +84,7 @@ class Deal(Document):
         Their silence is over. Returns how many deals moved. Safe to run twice.
         """
         updates = [
-            UpdateMany({"contact_ids": contact, "status": "open", **_quiet_at(at)}, broken(at))
+            UpdateMany({"contact_ids": contact, "status": "open"}, broken(at))
             for contact, at in contacts.items()
         ]
         return cls._get_collection().bulk_write(updates, ordered=False).modified_count if updates else 0
@@ -92,7 +92,7 @@ class Deal(Document):
     @classmethod
     def touch_one(cls, deal_id: ObjectId, at: datetime) -> int:
         """As `touch`, whatever its contacts."""
-        mine = {"_id": deal_id, "status": "open", **_quiet_at(at)}
+        mine = {"_id": deal_id, "status": "open"}
         return int(cls._get_collection().update_one(mine, broken(at)).modified_count)
 
     @classmethod
@@ -134,7 +134,3 @@ class Deal(Document):
             {"$set": {"title": ERASED}, "$unset": {"custom_fields": ""}},
         )
         return int(deals.update_many(mine, {"$pull": mine}).modified_count)
-
-
-def _quiet_at(at: datetime) -> dict[str, Any]:
-    return {"last_activity_at": {"$not": {"$gte": at}}}

@@ -107,9 +107,10 @@ def announced(deals: Iterable[Deal]) -> None:
 def ended(about: Mapping[str, Any] | None = None, limit: int = 0) -> list[Deal]:
     """Deals with alerted silences that are over, whose tasks are yet to be closed. One indexed query.
 
-    `about`: a filter of deals.
+    `about`: a filter that finds few deals.
     """
-    return _deals({**(about or {}), "silence.ended": {"$exists": True}}, limit)
+    found = _deals(about or {"silence.ended": {"$exists": True}}, limit)
+    return [deal for deal in found if deal.silence and deal.silence.ended]
 
 
 def forget_ended(deals: Iterable[Deal]) -> None:
@@ -164,8 +165,8 @@ def _place(row: dict[str, Any]) -> tuple[ObjectId, datetime | None]:
     return row["workspace_id"], row.get("silence", {}).get("due_at")
 
 
-def _deals(query: dict[str, Any], limit: int = 0) -> list[Deal]:
-    found: Sequence[Deal] = Deal.objects(__raw__=query).only(*READ)
+def _deals(query: Mapping[str, Any], limit: int = 0) -> list[Deal]:
+    found: Sequence[Deal] = Deal.objects(__raw__=dict(query)).only(*READ)
     return list(found[:limit] if limit else found)
 
 

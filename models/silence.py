@@ -59,9 +59,17 @@ def task_key(deal_id: ObjectId, since: datetime) -> str:
 
 
 def broken(at: datetime) -> list[Expression]:
-    """The update of a deal when something happens at a moment after its latest activity."""
+    """The update of a deal when something happens at a moment: nothing changes unless it is the latest.
+
+    That is asked for here and not in the filter, so that an index answers the filter alone.
+    """
+    is_latest = {"$gt": [at, {"$ifNull": ["$last_activity_at", None]}]}
     due_at = {"$add": [at, {"$multiply": ["$silence.stale_days", DAY_MS]}]}  # null as long as nobody looked
-    return [{"$set": {"last_activity_at": at, "silence.due_at": due_at, **_over(when=True)}}]
+    moved = {
+        "last_activity_at": {"$cond": [is_latest, at, "$last_activity_at"]},
+        "silence.due_at": {"$cond": [is_latest, due_at, _kept("$silence.due_at")]},
+    }
+    return [{"$set": {**moved, **_over(when=is_latest)}}]
 
 
 def closed() -> list[Expression]:
