@@ -25,6 +25,8 @@ from models.event import EventRecord
 from models.form import Form, FormField
 from models.form_submission import FormSubmission
 from models.intent_source import IntentSource
+from models.lead_recycling import LeadRecycling
+from models.lifecycle_step import LifecycleStep
 from models.notification import Notification
 from models.send_attempt import SendAttempt
 from models.task import Task
@@ -82,6 +84,9 @@ def _documents(grace: Contact) -> None:
     IntentSource.note({ObjectId(): grace.id})
     sequence = {"sequence_id": ObjectId(), "version": 1, "key": "enrolment"}
     Enrolment.enrol_once(**mine, **sequence)
+    LifecycleStep(**mine, stage="mql", occasion="o", at=store.now()).save()
+    moments = dict.fromkeys(("lost_at", "interest_at", "recycled_at"), store.now())
+    LeadRecycling(**mine, lost_as="lost", **moments).save()
     step = RunStep(action={"type": "notify", "message": "Dear Grace"}, note=f"told {EMAIL}")
     TriggerRun.store_new(
         [
