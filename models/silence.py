@@ -27,8 +27,9 @@ Level = Literal["stale", "at_risk"]
 TAG = "at-risk"  # of a deal of that level
 DAY_MS = Int64(timedelta(days=1).total_seconds() * 1_000)
 NEVER = datetime(9999, 12, 31, tzinfo=UTC)  # when an alert of the last level is due again
-OPENED: Expression = {"$ifNull": ["$created_at", {"$toDate": "$_id"}]}
-SINCE: Expression = {"$ifNull": ["$last_activity_at", OPENED]}  # the silence that is on
+# The silence that is on: since the latest activity, but not from before the deal was opened. What is entered
+# late, or comes with a mailbox's first sync, may have happened long before.
+SINCE: Expression = {"$ifNull": [{"$max": ["$last_activity_at", "$created_at"]}, {"$toDate": "$_id"}]}
 
 
 class SilenceAlert(EmbeddedDocument):
@@ -59,17 +60,19 @@ def task_key(deal_id: ObjectId, since: datetime) -> str:
 
 
 def broken(at: datetime) -> list[Expression]:
-    """The update of a deal when something happens at a moment: nothing changes unless it is the latest.
+    """The update of a deal when something happens at a moment: nothing changes unless it is the latest, and
+    no silence ends by what happened before the deal was opened.
 
     That is asked for here and not in the filter, so that an index answers the filter alone.
     """
     is_latest = {"$gt": [at, {"$ifNull": ["$last_activity_at", None]}]}
+    is_news = {"$gt": [at, SINCE]}
     due_at = {"$add": [at, {"$multiply": ["$silence.stale_days", DAY_MS]}]}  # null as long as nobody looked
     moved = {
         "last_activity_at": {"$cond": [is_latest, at, "$last_activity_at"]},
-        "silence.due_at": {"$cond": [is_latest, due_at, _kept("$silence.due_at")]},
+        "silence.due_at": {"$cond": [is_news, due_at, _kept("$silence.due_at")]},
     }
-    return [{"$set": {**moved, **_over(when=is_latest)}}]
+    return [{"$set": {**moved, **_over(when=is_news)}}]
 
 
 def closed() -> list[Expression]:

@@ -33,6 +33,7 @@ def deal(grace: Contact) -> Deal:
         contact_ids=[grace.id],
         title="Compilers",
         assigned_to=grace.assigned_to,
+        created_at=SINCE - timedelta(days=1),
     ).save()
 
 

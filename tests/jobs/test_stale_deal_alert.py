@@ -108,6 +108,40 @@ def test_one_that_was_looked_at_before_is_told_of_at_the_same_moment(
     assert stored(made)["silence"]["due_at"] > TICK
 
 
+# When something happened, counted from when the deal was opened, and what its silence counts from.
+LATE = [
+    ("long before", -40 * DAY, timedelta()),
+    ("a millisecond before", -MS, timedelta()),
+    ("at that moment", timedelta(), timedelta()),
+    ("a millisecond later", MS, MS),
+]
+
+
+@pytest.mark.parametrize(("at", "since"), [case[1:] for case in LATE], ids=[case[0] for case in LATE])
+@pytest.mark.parametrize("looks", [[], [TICK - 10 * DAY]], ids=["first look", "looked at before"])
+def test_a_deal_is_not_quiet_for_longer_than_it_is_open(
+    at: timedelta, since: timedelta, looks: list[datetime]
+) -> None:
+    opened = TICK - 10 * DAY
+    made = deal(None, created_at=opened)
+    alert(*looks)
+    activity.stamp(opened + at, contact_id=None, deal_id=str(made))
+    assert stored(made)["last_activity_at"] == opened + at
+    alert(TICK)
+    assert told() == [("stale", opened + since)]
+
+
+def test_what_happened_before_it_was_opened_ends_no_silence() -> None:
+    made = deal(None, created_at=TICK - 30 * DAY)
+    alert(TICK)
+    activity.stamp(TICK - 31 * DAY, contact_id=None, deal_id=str(made))
+    alert(TICK + DAY)
+    assert levels() == ["at_risk"]
+    assert stored(made)["tags"] == ["at-risk"]
+    activity.stamp(TICK, contact_id=None, deal_id=str(made))
+    assert stored(made)["tags"] == []
+
+
 # Calendars do not matter: a day has 24 hours.
 DAYS = [
     ("the leap day", datetime(2028, 2, 23, 9, tzinfo=UTC), datetime(2028, 3, 1, 9, tzinfo=UTC)),
