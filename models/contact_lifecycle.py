@@ -37,7 +37,7 @@ class Range:
     workspace_id: ObjectId
     first: ObjectId
     last: ObjectId
-    contacts: int = 1  # known to the planner
+    contacts: int = 1  # known to the planner; at most so many are looked at
 
 
 def mark(workspace_id: ObjectId, contact_ids: Iterable[ObjectId]) -> None:
@@ -89,9 +89,13 @@ def ranges(size: int, workspace_id: ObjectId | None = None) -> Iterator[Range]:
 
 
 def marked(part: Range) -> list[Row]:
-    """The contacts of a range that are still marked. One query."""
+    """The contacts of a range that are still marked, as many as it may have. One query.
+
+    More have come since it was planned where all of a workspace were marked meanwhile; those keep their marks.
+    """
     query = {WORKSPACE: part.workspace_id, CONTACT: {"$gte": part.first, "$lte": part.last}}
-    return list(Contact._get_collection().find(query, READ, batch_size=part.contacts + READ_AT_ONCE))
+    found = Contact._get_collection().find(query, READ, batch_size=part.contacts + 1)
+    return list(found.sort([(WORKSPACE, 1), (CONTACT, 1)]).limit(part.contacts))
 
 
 def is_overridden(row: Row) -> bool:

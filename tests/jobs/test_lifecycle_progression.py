@@ -426,6 +426,25 @@ def test_a_range_is_at_most_so_many_contacts_of_one_workspace(monkeypatch: pytes
     assert {stage(each) for each in made} == {"mql"}
 
 
+def test_a_job_looks_at_no_more_though_all_of_the_workspace_are_marked_once_it_is_planned(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Who changes the rules of a million contacts does not have them all in one worker's memory."""
+    monkeypatch.setattr(lifecycle_progression, "RANGE", 3)
+    made = [ready() for _ in range(8)]
+    for each in made:
+        form(each)
+    Contact._get_collection().update_many({"_id": {"$in": made[1:-1]}}, {"$unset": {"lifecycle.mark": ""}})
+    Once.mark_done(lifecycle_progression.FIRST_TIME)
+    lifecycle_progression.run(TICK.isoformat())
+    (job,) = planned()
+    contact_lifecycle.mark_all(WORKSPACE)
+    assert job.func(**job.kwargs) == {"contacts": 3, "moved": 3}
+    assert [stage(each) for each in made] == ["mql"] * 3 + ["lead"] * 5
+    progress(TICK + timedelta(hours=2))
+    assert [stage(each) for each in made] == ["mql"] * 8
+
+
 def test_a_planner_that_dies_half_way_is_completed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lifecycle_progression, "RANGE", 2)
     monkeypatch.setattr(lifecycle_progression, "AT_ONCE", 1)
