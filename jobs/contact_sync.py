@@ -37,6 +37,7 @@ A_DAY = 1_000  # contacts of a workspace that one tick enqueues; the rest is due
 AT_ONCE = 500  # jobs per round trip
 CREDITS = 1  # of one match at most
 SERVICE = "apollo"
+HELD = "No contact is enriched until your rules are right"  # the defaults might cost what nobody agreed to
 
 log = structlog.get_logger()
 
@@ -45,7 +46,7 @@ log = structlog.get_logger()
 class SyncReport:
     """What one job did, as its result."""
 
-    outcome: str = "synced"  # or "no credits", "key rejected", "off"
+    outcome: str = "synced"  # or "no credits", "key rejected", "rules invalid"
     asked: int = 0
     found: int = 0
     changed: int = 0
@@ -80,7 +81,9 @@ def sync(workspace_id: str, contact_ids: list[str], tick: str) -> dict[str, Any]
     found = contact_enrichment.of(workspace, [ObjectId(each) for each in contact_ids])
     _publish(found)  # what a run that died has left
     due = [each for each in found if each.enriched_at is None or each.enriched_at < cutoff]
-    rules = BusinessProfile.in_force(workspace, EnrichmentRules)
+    rules = BusinessProfile.if_valid(workspace, EnrichmentRules, HELD)
+    if rules is None:
+        return asdict(SyncReport("rules invalid"))
     try:
         for start in range(0, len(due), apollo.MOST):
             if not _enrich(workspace, due[start : start + apollo.MOST], rules, report):

@@ -36,6 +36,7 @@ HOUR = 9  # in a workspace's own time zone; those without one follow the cron ta
 PART = 500  # contacts of one job
 AT_ONCE = 100  # jobs per round trip
 BATCHES = "recycling-"  # how the names of what comes of the parts begin
+HELD = "No lead is recycled until your rules are right"  # once per loss: it is never made up for
 TASK = "Follow up with recycled lead"
 
 Rules = Mapping[ObjectId, RecyclingRules]  # of workspaces with rules of their own
@@ -69,7 +70,9 @@ def recycle(workspace_id: str, contact_ids: list[str], as_of: str) -> dict[str, 
     """
     workspace, moment = ObjectId(workspace_id), datetime.fromisoformat(as_of)
     batch = _batch(workspace_id, contact_ids[0], moment)
-    rules = BusinessProfile.in_force(workspace, RecyclingRules)
+    rules = BusinessProfile.if_valid(workspace, RecyclingRules, HELD)
+    if rules is None:
+        return {"due": 0, "recycled": 0}
     rows = contact_recycling.of(workspace, [ObjectId(each) for each in contact_ids])
     due = [row for row in rows if contact_recycling.is_due(row, moment, rules)]
     if free := _free(workspace, due):

@@ -28,6 +28,7 @@ from services import daily
 HOUR = 9  # in a workspace's own time zone; those without one follow the cron table
 RANGE = 5_000  # deals of one job: seconds of work, far below its time limit
 AT_ONCE = 500  # jobs per round trip
+HELD = "Nobody is told of stale deals until your rules are right"
 BATCHES = "stale-deals-"  # how the names of what comes of the ranges begin
 
 log = structlog.get_logger()
@@ -57,7 +58,9 @@ def alert(workspace_id: str, part: dict[str, str | None], as_of: str) -> dict[st
     until it is published. Three store commands, and two more when there is something to tell; none per deal.
     """
     found, moment = _range(workspace_id, part), datetime.fromisoformat(as_of)
-    rules = BusinessProfile.in_force(found.workspace_id, StaleDealRules)
+    rules = BusinessProfile.if_valid(found.workspace_id, StaleDealRules, HELD)
+    if rules is None:
+        return {"looked": 0, "told": 0}
     batch = _batch(found, moment)
     looked = deal_silence.look(found, moment, rules, batch)
     told = silence.told(deal_silence.alerted(batch))

@@ -155,15 +155,16 @@ class BusinessProfile(Document):
     def unapplied(cls, kind: type[RulesT]) -> dict[ObjectId, RulesT]:
         """The workspaces whose rules of a section are other than those last applied, and their rules.
 
-        The defaults in place of an invalid section. Two indexed queries, which find those with rules of their
+        Without invalid ones, which are not applied. Two indexed queries, which find those with rules of their
         own.
         """
         queries = [{f"{place}.{kind.section}": {"$exists": True}} for place in ("rules", "applied")]
         rows = [row for query in queries for row in cls._get_collection().find(query)]
         found: dict[ObjectId, RulesT] = {}
         for row in rows:
-            checked = _or_error(row, kind)
-            rules = kind() if isinstance(checked, InvalidRules) else checked
+            rules = _or_error(row, kind)
+            if isinstance(rules, InvalidRules):
+                continue
             if rules.model_dump() != row.get("applied", {}).get(kind.section):
                 found[row["_id"]] = rules
         return found

@@ -158,6 +158,18 @@ def test_ten_contacts_are_one_call(server: ApolloServer) -> None:
     assert [len(request.details) for request in server.requests] == [10, 10, 3]
 
 
+@pytest.mark.parametrize("rules", [{"monthlyCredits": "none"}, {"monthlyCredits": 0, "credits": 5}, None])
+def test_with_invalid_rules_nothing_is_spent_until_they_are_right(server: ApolloServer, rules: Any) -> None:
+    BusinessProfile._get_collection().insert_one({"_id": WORKSPACE, "rules": {"enrichment": rules}})
+    made = contact()
+    for _ in range(2):
+        assert sync(made)["outcome"] == "rules invalid"
+    assert (server.requests, used()) == ([], 0)
+    assert Notification.objects.get().message.startswith(contact_sync.HELD)
+    BusinessProfile.put(WORKSPACE, {})
+    assert sync(made)["asked"] == 1
+
+
 def test_no_more_credits_are_spent_than_there_are(server: ApolloServer) -> None:
     BusinessProfile(id=WORKSPACE, rules={"enrichment": {"monthlyCredits": 15}}).save()
     made = [contact(f"c{number}") for number in range(30)]

@@ -311,7 +311,7 @@ def test_what_a_dead_job_left_is_done_by_the_next_tick(monkeypatch: pytest.Monke
     assert is_recycled(made)
 
 
-def test_each_workspace_has_its_days_and_an_invalid_set_is_not_used() -> None:
+def test_each_workspace_has_its_days_and_an_invalid_set_holds_until_it_is_right() -> None:
     quick, broken = ObjectId(), ObjectId()
     BusinessProfile(id=quick, rules={"recycling": {"lostDays": 5, "interestDays": 60}}).save()
     BusinessProfile._get_collection().insert_one({"_id": broken, "rules": {"recycling": {"lostDays": 0}}})
@@ -320,8 +320,11 @@ def test_each_workspace_has_its_days_and_an_invalid_set_is_not_used() -> None:
     ]
     usual = contact(workspace_id=broken)
     recycle(TICK)
-    assert [is_recycled(each) for each in (*early, usual)] == [True, False, False, True]
+    assert [is_recycled(each) for each in (*early, usual)] == [True, False, False, False]
     assert "rules.recycling.lostDays" in Notification.objects.get().message
+    BusinessProfile.put(broken, {"recycling": {"lostDays": 100}})
+    recycle(TICK + DAY)
+    assert [is_recycled(each) for each in (*early, usual)] == [True, False, False, True]
 
 
 def test_of_a_sequence_that_cannot_be_used_the_admins_are_told_once() -> None:

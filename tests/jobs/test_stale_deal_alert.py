@@ -305,7 +305,7 @@ def test_killed_at_any_command_and_run_again_is_run_once() -> None:
     assert killing.everywhere(prepare, lambda: alert(TICK), check) > 20
 
 
-def test_each_workspace_has_its_days_and_an_invalid_set_is_not_used() -> None:
+def test_each_workspace_has_its_days_and_an_invalid_set_holds_until_it_is_right() -> None:
     strict, broken = ObjectId(), ObjectId()
     BusinessProfile(id=strict, rules={"stale_deals": {"staleDays": 2, "atRiskDays": 3}}).save()
     invalid = {"_id": broken, "rules": {"stale_deals": {"staleDays": 90}}}
@@ -315,10 +315,12 @@ def test_each_workspace_has_its_days_and_an_invalid_set_is_not_used() -> None:
         deal(TICK - 7 * DAY, workspace)
     alert(TICK)
     found = [(record.workspace_id, record.payload["level"]) for record in EventRecord.objects]
-    assert sorted(found) == sorted(
-        [(strict, "stale"), (strict, "at_risk"), (broken, "stale"), (WORKSPACE, "stale")]
-    )
+    assert sorted(found) == sorted([(strict, "stale"), (strict, "at_risk"), (WORKSPACE, "stale")])
     assert "staleDays: must be less than atRiskDays" in Notification.objects.get().message
+    BusinessProfile.put(broken, {"stale_deals": {"staleDays": 5}})
+    alert(TICK + DAY)
+    theirs = EventRecord.objects(workspace_id=broken)
+    assert [record.payload["level"] for record in theirs] == ["stale"]
 
 
 def test_changed_days_count_from_the_next_tick_on() -> None:
