@@ -91,7 +91,7 @@ def ranges(size: int, workspace_id: ObjectId | None = None) -> Iterator[Range]:
 def marked(part: Range) -> list[Row]:
     """The contacts of a range that are still marked, as many as it may have. One query.
 
-    More have come since it was planned where all of a workspace were marked meanwhile; those keep their marks.
+    More have come since it was planned where all of a workspace were marked; those keep their marks.
     """
     query = {WORKSPACE: part.workspace_id, CONTACT: {"$gte": part.first, "$lte": part.last}}
     found = Contact._get_collection().find(query, READ, batch_size=part.contacts + 1)
