@@ -116,6 +116,7 @@ def _batch(workspace_id: str, first: str, as_of: datetime) -> str:
 
 def _free(workspace: ObjectId, due: list[contact_recycling.Row]) -> list[contact_recycling.Row]:
     """Those who are in no sequence and may be written to. Two queries."""
+    due = [row for row in due if isinstance(row.get("email"), str)]
     if not due:
         return []
     busy = Enrolment.open_among([row["_id"] for row in due])

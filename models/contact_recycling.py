@@ -88,9 +88,12 @@ _KNOWN = ("workspace_id", "assigned_to", "recycling")
 
 
 def _lost_at(row: Row) -> datetime | None:
-    """When its status changed; of one that another program changed, not later than when it was edited."""
-    lost_at: datetime | None = row.get("status_changed_at") or row.get("updated_at")
-    return lost_at
+    """When its status changed; of one that another program changed, not later than when it was edited.
+
+    None for what is no time: one such row must not stop those of all workspaces.
+    """
+    lost_at = row.get("status_changed_at") or row.get("updated_at")
+    return lost_at if isinstance(lost_at, datetime) else None
 
 
 def _guard(row: Row) -> Row:

@@ -84,3 +84,9 @@ def now() -> datetime:
 def object_id(value: Any) -> ObjectId | None:
     """The value as an id, or None when it is not one."""
     return ObjectId(value) if ObjectId.is_valid(value) else None
+
+
+def id_text(value: Any) -> str | None:
+    """As `object_id`, as text: what another program stored in the place of an id is told to nobody."""
+    found = object_id(value)
+    return str(found) if found else None

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from models.deal import Deal
+from models.store import id_text
 from publishers.events import announce
 from schemas import opportunity
 from schemas.deal import DealStale
@@ -38,12 +39,12 @@ def lost(deal: Deal, *, at: datetime, reason: str | None = None) -> None:
 
 
 def stale(deal: Deal, level: Literal["stale", "at_risk"], *, quiet_since: datetime) -> None:
-    owner = str(deal.assigned_to) if deal.assigned_to else None
+    owner = id_text(deal.assigned_to)
     announce(DealStale(**_of(deal), level=level, quiet_since=quiet_since, assigned_to=owner))
 
 
 def _of(deal: Deal) -> dict[str, Any]:
-    first = str(deal.contact_ids[0]) if deal.contact_ids else None
+    first = id_text(deal.contact_ids[0]) if deal.contact_ids else None
     return {"workspace_id": str(deal.workspace_id), "deal_id": str(deal.id), "contact_id": first}
 
 

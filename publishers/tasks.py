@@ -7,6 +7,7 @@ from typing import Any
 
 from bson import ObjectId
 
+from models.store import id_text
 from models.task import Task
 from publishers.events import announce
 from schemas.task import TaskCompleted, TaskCreated, TaskOverdue
@@ -32,7 +33,7 @@ def _of(task: Task, deal_id: ObjectId | None) -> dict[str, Any]:
     return {
         "workspace_id": str(task.workspace_id),
         "task_id": str(task.id),
-        "contact_id": str(task.contact_id) if task.contact_id else None,
+        "contact_id": id_text(task.contact_id),
         "deal_id": str(deal_id) if deal_id else None,
-        "assigned_to": str(task.assigned_to) if task.assigned_to else None,
+        "assigned_to": id_text(task.assigned_to),
     }

@@ -311,6 +311,27 @@ def test_what_a_dead_job_left_is_done_by_the_next_tick(monkeypatch: pytest.Monke
     assert is_recycled(made)
 
 
+SPOILT: list[dict[str, Any]] = [
+    {"assigned_to": "ada"},
+    {"status_changed_at": "2026-01-01"},
+    {"status_changed_at": None, "updated_at": 7},
+    {"email": None},
+    {"email": ["grace@navy.test"]},
+    {"last_interest_at": "2026-06-09"},
+]
+
+
+@pytest.mark.parametrize("spoilt", SPOILT)
+def test_a_contact_of_another_program_with_a_strange_field_stops_no_other(spoilt: dict[str, Any]) -> None:
+    sequence()
+    made = contact()
+    theirs = [contact(workspace_id=each) for each in (WORKSPACE, ObjectId())]
+    Contact._get_collection().update_one({"_id": made}, {"$set": spoilt})
+    recycle(TICK)
+    recycle(TICK + DAY)
+    assert [is_recycled(each) for each in theirs] == [True, True]
+
+
 def test_each_workspace_has_its_days_and_an_invalid_set_holds_until_it_is_right() -> None:
     quick, broken = ObjectId(), ObjectId()
     BusinessProfile(id=quick, rules={"recycling": {"lostDays": 5, "interestDays": 60}}).save()

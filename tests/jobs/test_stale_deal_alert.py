@@ -305,6 +305,18 @@ def test_killed_at_any_command_and_run_again_is_run_once() -> None:
     assert killing.everywhere(prepare, lambda: alert(TICK), check) > 20
 
 
+@pytest.mark.parametrize("spoilt", [{"assigned_to": "ada"}, {"contact_ids": ["grace"]}, {"assigned_to": 7}])
+def test_a_deal_of_another_program_with_a_strange_id_stops_no_other(spoilt: dict[str, Any]) -> None:
+    since = TICK - 7 * DAY
+    for workspace in (WORKSPACE, ObjectId()):
+        deal(since, workspace, **spoilt)
+        deal(since, workspace, assigned_to=OWNER)
+    alert(TICK, TICK + DAY)
+    assert told() == [("stale", since)] * 4
+    owners = [record.payload.get("assignedTo") for record in EventRecord.objects]
+    assert owners.count(str(OWNER)) == 2
+
+
 def test_each_workspace_has_its_days_and_an_invalid_set_holds_until_it_is_right() -> None:
     strict, broken = ObjectId(), ObjectId()
     BusinessProfile(id=strict, rules={"stale_deals": {"staleDays": 2, "atRiskDays": 3}}).save()
