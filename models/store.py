@@ -18,7 +18,7 @@ import models
 
 SELECTION_TIMEOUT_MS = 3_000  # how long a request waits for an absent store before it answers 503
 
-# Less than all ids. MongoDB searches an index that begins with an id by its other fields only if the id is asked
+# Less than all ids. MongoDB searches an index that begins with an id by its other fields only if that is asked
 # for, too, be it "at least this one". Otherwise it reads every document in the order of the index.
 LEAST = ObjectId("0" * 24)
 
