@@ -83,9 +83,13 @@ def recycle(workspace_id: str, contact_ids: list[str], as_of: str) -> dict[str, 
 
 
 def _finish_left_over(moment: datetime) -> None:
-    """What jobs before this tick's did not come to do."""
+    """What jobs before this tick's did not come to do. Who unsubscribed since then is enrolled no more."""
     while left := contact_recycling.left_over(BATCHES, f"{BATCHES}{moment:%Y%m%dT%H%M%S}", PART):
-        _finish(left)
+        for workspace in {each.workspace_id for each in left}:
+            mine = [each for each in left if each.workspace_id == workspace]
+            emails = [each.email for each in mine]
+            contact_recycling.take_out(mine, Suppression.among(workspace, emails))
+            _finish(mine)
 
 
 def _jobs(tick: datetime, moments: Moments, rules: Rules) -> Iterator[tuple[NewJob, datetime]]:

@@ -5,7 +5,7 @@ The decision is one guarded update of the contact, which also notes what is yet 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -80,6 +80,13 @@ def left_over(first: str, before: str, limit: int) -> list[Contact]:
     return list(found.only(*_KNOWN).limit(limit))
 
 
+def take_out(contacts: Iterable[Contact], suppressed: Container[str]) -> None:
+    """Whoever must get no mail by now is not to be enrolled any more: in these copies, never saved."""
+    for contact in contacts:
+        if contact.email in suppressed:
+            contact.recycling.sequence_id = None
+
+
 def done(contacts: Iterable[Contact]) -> None:
     """All that follows is done. One command; safe to run twice."""
     updates = [
@@ -90,7 +97,7 @@ def done(contacts: Iterable[Contact]) -> None:
         Contact._get_collection().bulk_write(updates, ordered=False)
 
 
-_KNOWN = ("workspace_id", "assigned_to", "recycling")
+_KNOWN = ("workspace_id", "email", "assigned_to", "recycling")
 
 
 def _lost_at(row: Row) -> datetime | None:

@@ -346,6 +346,21 @@ def test_what_a_dead_job_left_is_done_by_the_next_tick(monkeypatch: pytest.Monke
     assert is_recycled(made)
 
 
+def test_who_unsubscribes_before_a_job_that_died_is_completed_is_not_enrolled(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    sequence()
+    made, other = contact(email="grace@navy.test"), contact()
+    with monkeypatch.context() as patch:
+        patch.setattr(contact_recycling, "recycled", lambda _: [])
+        recycle(TICK)
+    Suppression.add(WORKSPACE, ["grace@navy.test"], "unsubscribed", TICK)
+    redis().flushall()
+    lead_recycling.run((TICK + DAY).isoformat())
+    assert is_recycled(made)
+    assert [each.contact_id for each in Enrolment.objects] == [other]
+
+
 SPOILT: list[dict[str, Any]] = [
     {"assigned_to": "ada"},
     {"status_changed_at": "2026-01-01"},
