@@ -17,12 +17,10 @@ from pydantic import ValidationError
 from pymongo import UpdateOne
 
 from models.notification import Notification
-from models.store import now
+from models.store import LEAST, now
 from schemas.rules import LifecycleRules, Rules
 
 RulesT = TypeVar("RulesT", bound=Rules)
-
-LEAST = ObjectId("0" * 24)  # of all ids
 
 
 class InvalidRules(ValueError):

@@ -74,7 +74,10 @@ def _update(fields: dict[str, Any], *, overwrite: bool, announce: bool) -> list[
     }
     extra: dict[str, Any] = {"updated_at": {"$cond": [{"$or": [*changed.values()]}, now(), "$updated_at"]}}
     if "status" in changed:
-        extra["status_changed_at"] = {"$cond": [changed["status"], now(), "$status_changed_at"]}
+        moment, yes = now(), changed["status"]
+        noted = {"status": {"$literal": fields["status"]}, "at": moment}
+        extra["status_changed_at"] = {"$cond": [yes, moment, "$status_changed_at"]}
+        extra["status_noted"] = {"$cond": [yes, noted, "$status_noted"]}
     if announce:
         names = [{"$cond": [yes, {"$literal": [name]}, []]} for name, yes in changed.items()]
         extra["unannounced"] = {"$setUnion": [{"$ifNull": ["$unannounced", []]}, *names]}
@@ -103,6 +106,9 @@ class Contact(Document):
     phone = StringField()
     status = StringField(choices=STATUSES, default="lead")
     status_changed_at = DateTimeField()
+    status_noted = (
+        DictField()
+    )  # `status` that was reached `at` that moment: what differs, another program changed
     lifecycle_stage = StringField(choices=STAGES, default="lead")
     manual_override = BooleanField()  # true: people alone decide on its stage
     lifecycle = EmbeddedDocumentField(Lifecycle)
@@ -208,6 +214,7 @@ class Contact(Document):
             raise ContactFull
         if self._created or "status" in self._get_changed_fields():
             self.status_changed_at = (self._created and self.status_changed_at) or now()
+            self.status_noted = {"status": self.status, "at": self.status_changed_at}
 
     def would_change(
         self, fields: Mapping[str, Any], add_tags: list[str], remove_tags: list[str]

@@ -11,6 +11,7 @@ from bson import ObjectId
 from pymongo import UpdateOne
 
 from models.contact import Contact
+from models.store import LEAST
 
 READ_AT_ONCE = 2_000  # rows of the planner's query in memory
 
@@ -30,12 +31,17 @@ def due(before: datetime) -> Iterator[tuple[ObjectId, ObjectId]]:
     One query over all workspaces, which reads index entries only, 2,000 at a time.
     """
     rows = Contact._get_collection().find(
-        {"enriched_at": {"$not": {"$gte": before}}},  # missing ones included, from the index alone
+        waiting(before),
         {"workspace_id": 1},
         sort=[("workspace_id", 1), ("enriched_at", 1)],
         batch_size=READ_AT_ONCE,
     )
     return ((row["workspace_id"], row["_id"]) for row in rows)
+
+
+def waiting(before: datetime) -> dict[str, Any]:
+    """The filter that finds who is due, never enriched ones included, by its index: see `store.LEAST`."""
+    return {"workspace_id": {"$gte": LEAST}, "enriched_at": {"$not": {"$gte": before}}}
 
 
 def of(workspace_id: ObjectId, contact_ids: Sequence[ObjectId]) -> list[Contact]:

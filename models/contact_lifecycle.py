@@ -15,13 +15,12 @@ from pymongo import UpdateOne
 
 from models import lifecycle
 from models.contact import Contact
-from models.store import now
+from models.store import LEAST, now
 from schemas.contact import Stage
 
 Row = dict[str, Any]  # a contact as it was read: `READ`
 Steps = Mapping[ObjectId, Sequence[Row]]  # of each contact, as `lifecycle.Step` stores them
 
-LEAST = ObjectId("0" * 24)  # of all ids
 READ_AT_ONCE = 2_000  # rows of the planner's query in memory
 READ = {"lifecycle_stage": 1, "lead_grade": 1, "intent_score": 1, "manual_override": 1, "lifecycle": 1}
 NOT_OVERRIDDEN = (None, False)

@@ -20,7 +20,13 @@ from schemas.rules import RecyclingRules
 Row = dict[str, Any]
 
 READ_AT_ONCE = 2_000  # rows of the planner's query in memory
-PLANNED = {"workspace_id": 1, "status_changed_at": 1, "updated_at": 1, "last_interest_at": 1}
+PLANNED = {
+    "workspace_id": 1,
+    "status_changed_at": 1,
+    "status_noted": 1,
+    "updated_at": 1,
+    "last_interest_at": 1,
+}
 
 
 def interested(since: datetime) -> Iterator[Row]:
@@ -92,13 +98,19 @@ def _lost_at(row: Row) -> datetime | None:
 
     None for what is no time: one such row must not stop those of all workspaces.
     """
-    lost_at = row.get("status_changed_at") or row.get("updated_at")
+    lost_at = row.get("updated_at" if _is_of_before(row) else "status_changed_at")
     return lost_at if isinstance(lost_at, datetime) else None
+
+
+def _is_of_before(row: Row) -> bool:
+    """Whether the moment is missing, or that of another status: then a program changed the status alone."""
+    moment, noted = row.get("status_changed_at"), row.get("status_noted") or {}
+    return not moment or (noted.get("at") == moment and noted.get("status") != row["status"])
 
 
 def _guard(row: Row) -> Row:
     as_read = {name: row.get(name) for name in ("status", "status_changed_at")}
-    edited = {} if row.get("status_changed_at") else {"updated_at": row.get("updated_at")}
+    edited = {"updated_at": row.get("updated_at")} if _is_of_before(row) else {}
     return {"_id": row["_id"], **as_read, **edited}
 
 
@@ -112,4 +124,10 @@ def _change(row: Row, as_of: datetime, sequence: MailSequence | None, batch: str
     }
     if sequence:
         noted |= {"sequence_id": sequence.id, "sequence_version": sequence.version}
-    return {"status": "recycled", "status_changed_at": as_of, "updated_at": as_of, "recycling": noted}
+    return {
+        "status": "recycled",
+        "status_changed_at": as_of,
+        "status_noted": {"status": "recycled", "at": as_of},
+        "updated_at": as_of,
+        "recycling": noted,
+    }

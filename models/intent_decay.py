@@ -15,6 +15,7 @@ from bson import Int64, ObjectId
 
 from models.contact import Contact
 from models.intent import DAY, TICK
+from models.store import LEAST
 from schemas.rules import IntentRules
 
 Expression = dict[str, Any]
@@ -41,7 +42,7 @@ def ranges(as_of: datetime, size: int) -> Iterator[Range]:
     millisecond are in the same range.
     """
     rows = Contact._get_collection().find(
-        {"intent.due_at": {"$lte": as_of}},
+        due(as_of),
         {"_id": 0, "workspace_id": 1, "intent.due_at": 1},
         sort=[("workspace_id", 1), ("intent.due_at", 1)],
         batch_size=READ_AT_ONCE,
@@ -57,6 +58,11 @@ def ranges(as_of: datetime, size: int) -> Iterator[Range]:
         current = Range(workspace_id, due_at, due_at, 1)
     if current:
         yield current
+
+
+def due(as_of: datetime) -> dict[str, Any]:
+    """The filter that finds who is due at a moment, by index entries alone: see `store.LEAST`."""
+    return {"workspace_id": {"$gte": LEAST}, "intent.due_at": {"$lte": as_of}}
 
 
 def decay(part: Range, as_of: datetime, rules: IntentRules, *, occasion: str, batch: str) -> int:

@@ -18,6 +18,10 @@ import models
 
 SELECTION_TIMEOUT_MS = 3_000  # how long a request waits for an absent store before it answers 503
 
+# Less than all ids. MongoDB searches an index that begins with an id by its other fields only if the first is
+# asked for, be it "at least this one". Otherwise it reads every document in the order of the index.
+LEAST = ObjectId("0" * 24)
+
 DUPLICATE_KEY = 11000  # MongoDB's error code
 
 StoreError = PyMongoError

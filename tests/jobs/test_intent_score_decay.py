@@ -12,7 +12,7 @@ import pytest
 from bson import ObjectId
 
 from jobs import intent_score_decay
-from models import contact_intent, intent_decay
+from models import contact_enrichment, contact_intent, intent_decay
 from models.business_profile import BusinessProfile
 from models.contact import Contact
 from models.event import EventRecord
@@ -396,6 +396,14 @@ def test_contacts_of_one_moment_are_in_one_range(monkeypatch: pytest.MonkeyPatch
     for number in range(5):
         contact(30, TICK - 2 * DAY + (number == 4) * SECOND)
     assert [result["decayed"] for result in decay(TICK)] == [4, 1]
+
+
+def test_the_planner_asks_for_each_field_of_its_index() -> None:
+    """For the first one, too, or a real MongoDB reads every contact to find who is due."""
+    asked = list(intent_decay.due(TICK))
+    assert asked in Contact._meta["indexes"]
+    asked = list(contact_enrichment.waiting(TICK))
+    assert [*asked, "_id"] in Contact._meta["indexes"]
 
 
 def test_a_range_is_read_through_its_index() -> None:

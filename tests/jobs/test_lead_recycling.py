@@ -173,6 +173,41 @@ def test_without_a_moment_of_the_loss_the_last_edit_counts() -> None:
     assert LeadRecycling.objects.get().lost_at == LONG
 
 
+@pytest.mark.parametrize(
+    ("edited", "moment", "recycled"),
+    [(TICK - DAY, None, False), (LONG, None, True), (TICK - DAY, LONG, True), (LONG, TICK - DAY, False)],
+)
+def test_a_status_that_another_program_changed_alone_counts_from_the_last_edit(
+    edited: datetime, moment: datetime | None, recycled: bool
+) -> None:
+    """And not from when we saw it change last, to another one."""
+    made = Contact(workspace_id=WORKSPACE, email="grace@navy.test", status_changed_at=TICK - 999 * DAY).save()
+    change = {"status": "lost", "updated_at": edited, "last_interest_at": TICK - HOUR}
+    if moment:
+        change["status_changed_at"] = moment
+    Contact._get_collection().update_one({"_id": made.id}, {"$set": change})
+    recycle(TICK)
+    assert is_recycled(made.id) == recycled
+
+
+@pytest.mark.parametrize("how", ["saved", "upserted"])
+def test_a_status_that_is_changed_here_counts_from_then(how: str) -> None:
+    made = Contact(workspace_id=WORKSPACE, email="grace@navy.test", status_changed_at=TICK - 999 * DAY).save()
+    if how == "saved":
+        made.status = "lost"
+        made.save()
+    else:
+        Contact.upsert(WORKSPACE, "grace@navy.test", {"status": "lost"})
+    lost_at = made.reload().status_changed_at
+    long_ago = {"updated_at": lost_at - 900 * DAY, "last_interest_at": lost_at + DAY}
+    Contact._get_collection().update_one({"_id": made.id}, {"$set": long_ago})
+    recycle(lost_at + 90 * DAY)
+    assert not is_recycled(made.id)
+    Contact.objects(id=made.id).update(set__last_interest_at=lost_at + 80 * DAY)
+    recycle(lost_at + 90 * DAY + MS)
+    assert is_recycled(made.id)
+
+
 def test_all_that_follows() -> None:
     again = sequence()
     made = contact(status="unqualified")

@@ -13,7 +13,7 @@ import pytest
 from bson import ObjectId
 
 from jobs import lifecycle_progression
-from models import contact_lifecycle
+from models import contact_lifecycle, store
 from models.activity import Activity
 from models.business_profile import BusinessProfile
 from models.contact import Contact
@@ -518,7 +518,7 @@ def test_an_unmarked_crm_costs_three_queries(count_store_commands: Counting) -> 
 
 
 QUERIES: list[tuple[Any, dict[str, Any]]] = [
-    (Contact, {"lifecycle.mark.workspace_id": {"$gte": contact_lifecycle.LEAST}}),
+    (Contact, {"lifecycle.mark.workspace_id": {"$gte": store.LEAST}}),
     (
         Contact,
         {
@@ -526,7 +526,7 @@ QUERIES: list[tuple[Any, dict[str, Any]]] = [
             "lifecycle.mark.contact_id": {"$gte": WORKSPACE, "$lte": WORKSPACE},
         },
     ),
-    (BusinessProfile, {"recheck": {"$gte": contact_lifecycle.LEAST}}),
+    (BusinessProfile, {"recheck": {"$gte": store.LEAST}}),
     (FormSubmission, {"contact_id": {"$in": [WORKSPACE]}}),
     (Activity, {"contact_id": {"$in": [WORKSPACE]}}),
     (Deal, {"contact_ids": {"$in": [WORKSPACE]}}),
