@@ -18,7 +18,7 @@ from models.intent import DAY
 from queues.names import ANALYTICS
 
 BARE = 3  # times the bare statement
-PER_RANGE = 5  # store commands: rules, update, crossings; events, published
+PER_RANGE = 9  # store commands: rules, update, crossings; per 250 that cross: events, published
 PLANNER = 4  # store commands of the tick's job, and one per 2,000 contacts to read on
 READ_AT_ONCE = 2_000
 

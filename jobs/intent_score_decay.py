@@ -48,7 +48,7 @@ def decay(workspace_id: str, first: str, last: str, as_of: str) -> dict[str, int
     """Let the signals of one range fade, and publish the levels that were crossed.
 
     Safe to run twice: who has decayed has left the range, and a crossing is noted in its contact until it is
-    published. Three store commands, and two more when levels were crossed; none per contact.
+    published. Three store commands, and two per 250 contacts that crossed a level.
     """
     part = Range(ObjectId(workspace_id), datetime.fromisoformat(first), datetime.fromisoformat(last))
     moment = datetime.fromisoformat(as_of)

@@ -18,7 +18,7 @@ from models.lead_recycling import LeadRecycling
 from queues.connection import redis
 from queues.job import Job
 
-PART = {"contacts": 100, "seconds": 3.0, "bare_seconds": 1.0, "commands": 9, "ranges": 1, "peak_mb": 70.0}
+PART = {"contacts": 100, "seconds": 3.0, "bare_seconds": 1.0, "commands": 13, "ranges": 1, "peak_mb": 70.0}
 
 
 def missed(goals: list[Goal]) -> list[str]:
@@ -34,7 +34,7 @@ def test_goals_are_reached_at_their_limits() -> None:
     ("worse", "named"),
     [
         ({"seconds": 3.1}, "times the bare statement"),
-        ({"commands": 10}, "store commands per range"),
+        ({"commands": 14}, "store commands per range"),
         ({"peak_mb": 78.0}, "memory"),
     ],
 )
@@ -44,7 +44,7 @@ def test_what_grows_with_the_crm_misses_its_goal(worse: Part, named: str) -> Non
 
 @pytest.mark.parametrize(
     ("worse", "named"),
-    [({"seconds": 6.1}, "time"), ({"commands": 10}, "more store commands"), ({"peak_mb": 78.0}, "memory")],
+    [({"seconds": 6.1}, "time"), ({"commands": 14}, "more store commands"), ({"peak_mb": 78.0}, "memory")],
 )
 def test_work_beyond_what_changed_misses_its_goal(worse: Part, named: str) -> None:
     assert missed(by_what_changed("a job", [PART, PART | worse])) == [named]

@@ -41,14 +41,15 @@ STEPS = [
     (email_announce, "enqueue_many"),
     (Contact, "touch_each"),
     (Deal, "touch"),
-    (email_announce.events, "publish_all"),
+    (EventRecord, "accept"),
+    (email_announce.events, "put_on_queue"),
     (EmailMessage, "mark_announced"),
     (EmailAccount, "advance"),
     (EmailAccount, "mark_synced"),
     (lease.Lease, "renew"),
     (imap.Mailbox, "fetch_since"),
 ]
-ONCE = ("settle_sent", "mark_synced")  # all others for each of the two folders
+ONCE = ("settle_sent", "accept", "put_on_queue", "mark_synced")  # all others for each of the two folders
 
 
 class Killed(BaseException):
