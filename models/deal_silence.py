@@ -81,10 +81,12 @@ def look(part: Range, as_of: datetime, rules: StaleDealRules, batch: str) -> int
 def replan(rules: Mapping[ObjectId, StaleDealRules], moment: datetime) -> None:
     """Have the open deals of these workspaces looked at now, unless they are planned by these rules.
 
-    One command. Safe to run twice.
+    One command. Safe to run twice. The days are set, too: an activity before that look plans by them.
     """
-    now = {"$set": {"silence.due_at": moment}}
-    updates = [UpdateMany(_planned_otherwise(each, new), now) for each, new in rules.items()]
+    updates = [
+        UpdateMany(_planned_otherwise(each, new), {"$set": {"silence.due_at": moment, **_days(new)}})
+        for each, new in rules.items()
+    ]
     if updates:
         Deal._get_collection().bulk_write(updates, ordered=False)
 
@@ -124,9 +126,12 @@ def close(deal_id: ObjectId) -> None:
 
 
 def _planned_otherwise(workspace_id: ObjectId, rules: StaleDealRules) -> dict[str, Any]:
-    days = {"silence.stale_days": rules.stale_days, "silence.at_risk_days": rules.at_risk_days}
-    others = [{name: {"$ne": number}} for name, number in days.items()]
+    others = [{name: {"$ne": number}} for name, number in _days(rules).items()]
     return {"workspace_id": workspace_id, "status": "open", "$or": others}
+
+
+def _days(rules: StaleDealRules) -> dict[str, int]:
+    return {"silence.stale_days": rules.stale_days, "silence.at_risk_days": rules.at_risk_days}
 
 
 def _is_ripe(row: dict[str, Any], as_of: datetime) -> bool:

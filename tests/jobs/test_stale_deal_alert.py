@@ -335,6 +335,21 @@ def test_each_workspace_has_its_days_and_an_invalid_set_holds_until_it_is_right(
     assert [record.payload["level"] for record in theirs] == ["stale"]
 
 
+def test_changed_days_count_for_a_deal_that_is_touched_before_it_is_looked_at() -> None:
+    workspace = Workspace(name="Acme", time_zone="America/New_York").save().id
+    BusinessProfile.put(workspace, {"stale_deals": {"staleDays": 60, "atRiskDays": 90}})
+    made = deal(TICK - DAY, workspace)
+    alert(TICK)
+    BusinessProfile.put(workspace, {"stale_deals": {"staleDays": 7}})
+    stale_deal_alert.run((TICK + DAY).isoformat())  # its jobs wait for 9 o'clock there
+    touched = TICK + DAY + HOUR
+    activity.stamp(touched, contact_id=None, deal_id=str(made))
+    for kwargs in planned():
+        stale_deal_alert.alert(**kwargs)
+    alert(TICK + 9 * DAY)
+    assert told() == [("stale", touched)]
+
+
 def test_changed_days_count_from_the_next_tick_on() -> None:
     made, known = deal(TICK - 3 * DAY), deal(TICK - 8 * DAY)
     alert(TICK)
