@@ -63,6 +63,8 @@ class BusinessProfile(Document):
             _checked(_section(name), given)
         if self._created or any(map(_is_of_lifecycle, self._get_changed_fields())):
             self.recheck = ObjectId()
+        # Even when they are changed back: jobs that ran in between planned by those of then.
+        self.applied = {name: {} for name in self.applied}
         self.updated_at = now()
 
     @classmethod

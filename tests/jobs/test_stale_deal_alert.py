@@ -350,6 +350,23 @@ def test_changed_days_count_for_a_deal_that_is_touched_before_it_is_looked_at() 
     assert told() == [("stale", touched)]
 
 
+@pytest.mark.parametrize("days", [{"staleDays": 5}, {}], ids=["own days", "the defaults"])
+def test_days_that_are_changed_and_changed_back_count_as_they_are(days: dict[str, int]) -> None:
+    """Though a deal was looked at in between, and planned by those of then."""
+    BusinessProfile.put(WORKSPACE, {"stale_deals": {"staleDays": 6}})
+    stale_deal_alert.run((TICK - DAY).isoformat())
+    BusinessProfile.put(WORKSPACE, {"stale_deals": days} if days else {})
+    stale_deal_alert.run((TICK - HOUR).isoformat())
+    deal(TICK - DAY)
+    stale_deal_alert.run(TICK.isoformat())
+    BusinessProfile.put(WORKSPACE, {"stale_deals": {"staleDays": 60, "atRiskDays": 90}})
+    for kwargs in planned():
+        stale_deal_alert.alert(**kwargs)
+    BusinessProfile.put(WORKSPACE, {"stale_deals": days} if days else {})
+    alert(TICK + 6 * DAY)
+    assert told() == [("stale", TICK - DAY)]
+
+
 def test_changed_days_count_from_the_next_tick_on() -> None:
     made, known = deal(TICK - 3 * DAY), deal(TICK - 8 * DAY)
     alert(TICK)
