@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from statistics import median
 from typing import Any
 
-from bench import environment, runs, systems
+from bench import environment, processors, runs, systems
 from bench.command import parser, say
 from bench.goals import Goal, at_least, report
 from bench.processes import Failed
@@ -36,10 +36,11 @@ QUICK = Sizes(2_000, 2, NAMED_BY_A_GOAL)
 
 @dataclass(frozen=True)
 class Round:
-    """Each system's run, by "system × processes"; and our batch enqueue, in jobs per second."""
+    """Each system's run, by "system × processes"; our batch enqueue, in jobs per second; and the machine."""
 
     runs: Mapping[str, runs.Run]
     batch: float
+    gain: float  # of a second process that only counts, see `processors.gain`
 
 
 def main() -> int:
@@ -54,6 +55,7 @@ def main() -> int:
         rounds=sizes.rounds,
         concurrency=int(systems.CONCURRENCY),
         medians=medians(rounds),
+        machine={"two busy loops / one": round(median(r.gain for r in rounds), 2)},
         busy_cores={_key(OURS, workers): busy_cores(rounds, workers) for workers in (1, 2)},
         absent=[system.name for system, _ in sizes.systems if not system.is_installed],
     )
@@ -70,7 +72,7 @@ def play(place: environment.Place, sizes: Sizes, number: int) -> Round:
         say(
             f"round {number}: {_key(system, workers):12} {run.ran:7.0f} jobs/s, {run.cpu_ms:.2f} ms CPU a job"
         )
-    return Round(found, runs.enqueue_rate(place, BATCH, sizes.jobs))
+    return Round(found, runs.enqueue_rate(place, BATCH, sizes.jobs), processors.gain())
 
 
 def goals(rounds: Sequence[Round]) -> list[Goal]:
