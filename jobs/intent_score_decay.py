@@ -23,6 +23,7 @@ from schemas.rules import IntentRules
 
 RANGE = 5_000  # contacts of one job: seconds of work, far below its time limit
 AT_ONCE = 500  # jobs per round trip
+HELD = "No interest fades until your rules are right, and then for all days that were missed"
 
 log = structlog.get_logger()
 
@@ -52,7 +53,9 @@ def decay(workspace_id: str, first: str, last: str, as_of: str) -> dict[str, int
     """
     part = Range(ObjectId(workspace_id), datetime.fromisoformat(first), datetime.fromisoformat(last))
     moment = datetime.fromisoformat(as_of)
-    rules = BusinessProfile.in_force(part.workspace_id, IntentRules)
+    rules = BusinessProfile.if_valid(part.workspace_id, IntentRules, HELD)
+    if rules is None:
+        return {"decayed": 0, "crossed": 0}
     batch = _batch(f"{moment:%Y-%m-%d}", part)
     occasion = f"decay:{moment:%Y-%m-%d}"
     decayed = intent_decay.decay(part, moment, rules, occasion=occasion, batch=batch)

@@ -275,7 +275,7 @@ STEPS = [
     (contact_intent, "crossed"),
     (announcing, "batch"),
     (contact_intent, "announced"),
-    (BusinessProfile, "in_force"),
+    (BusinessProfile, "if_valid"),
 ]
 
 
@@ -341,7 +341,7 @@ def test_what_a_dead_job_did_not_publish_is_published_the_next_day(monkeypatch: 
     assert told() == [("high", "medium", 69)]
 
 
-def test_each_workspace_has_its_rules_and_an_invalid_set_is_not_used() -> None:
+def test_each_workspace_has_its_rules_and_an_invalid_set_holds_until_it_is_right() -> None:
     mild, broken = ObjectId(), ObjectId()
     BusinessProfile(id=mild, rules={"intent": {"decayPerDay": 1, "removeBelow": 3}}).save()
     BusinessProfile._get_collection().insert_one({"_id": broken, "rules": {"intent": {"decayPerDay": "all"}}})
@@ -351,9 +351,12 @@ def test_each_workspace_has_its_rules_and_an_invalid_set_is_not_used() -> None:
     assert (points(kept), points(usual), points(saved)) == (
         {"page_view": 3},
         {"page_view": 16},
-        {"page_view": 16},
+        {"page_view": 30},
     )
     assert Notification.objects.get().workspace_id == broken
+    BusinessProfile.put(broken, {"intent": {"decayPerDay": 1}})
+    decay(TICK + DAY)
+    assert points(saved) == {"page_view": 22}
 
 
 @pytest.mark.parametrize("contacts", [4, 40])
