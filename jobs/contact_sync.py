@@ -31,6 +31,7 @@ from queues.names import INTEGRATIONS
 from schemas.rules import EnrichmentRules
 from services import apollo, enrichment
 
+UNSPENT = (apollo.ApolloUnreachable, apollo.ApolloKeyRejected, apollo.ApolloBusy)
 FRESH = timedelta(days=30)  # a miss counts as enriched
 JOB = 50  # contacts of one job: five calls
 A_DAY = 1_000  # contacts of a workspace that one tick enqueues; the rest is due again at the next one
@@ -122,13 +123,12 @@ def _enrich(
     now, most = store.now(), len(contacts) * CREDITS
     if not CreditUse.reserve(SERVICE, workspace, now, most, rules.monthly_credits):
         return False
-    spent = 0
+    spent = most  # where no answer comes back, nobody knows
     try:
         answer = _ask(contacts)
         spent = answer.credits
-    except apollo.ApolloError as error:
-        # Who refuses or rejects us spends nothing; where no answer came back, nobody knows.
-        spent = 0 if isinstance(error, apollo.ApolloKeyRejected | apollo.ApolloBusy) else most
+    except UNSPENT:
+        spent = 0
         raise
     finally:
         CreditUse.release(SERVICE, workspace, now, most - spent)

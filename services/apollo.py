@@ -12,6 +12,7 @@ from typing import Any
 
 import requests
 from pydantic import BaseModel, ConfigDict, ValidationError
+from urllib3.exceptions import NewConnectionError
 
 MOST = 10  # people per call
 TIMEOUT = (5, 30)  # seconds to connect, to answer
@@ -21,6 +22,10 @@ PAUSE = 60.0  # seconds, where a 429 does not say
 
 class ApolloError(Exception):
     """Apollo did not answer as it should; trying again may help."""
+
+
+class ApolloUnreachable(ApolloError):
+    """No connection came about: nothing was asked."""
 
 
 class ApolloKeyRejected(ApolloError):
@@ -104,7 +109,8 @@ class _Response(_Part):
 def match(url: str, key: str, queries: Sequence[Query]) -> Answer:
     """Ask for up to ten people with one call.
 
-    `url`: like https://api.apollo.io/api/v1. Raises `ApolloKeyRejected`, `ApolloBusy` or `ApolloError`.
+    `url`: like https://api.apollo.io/api/v1. Raises `ApolloUnreachable`, `ApolloKeyRejected`, `ApolloBusy` or
+    `ApolloError`.
     """
     if not 0 < len(queries) <= MOST:
         raise ValueError(f"one call asks for 1 to {MOST} people, not for {len(queries)}")
@@ -118,9 +124,16 @@ def match(url: str, key: str, queries: Sequence[Query]) -> Answer:
             allow_redirects=False,  # the key would travel along
         )
     except requests.RequestException as error:
-        raise ApolloError(f"Apollo cannot be reached: {type(error).__name__}") from None
+        kind = ApolloUnreachable if _is_unasked(error) else ApolloError
+        raise kind(f"Apollo cannot be reached: {type(error).__name__}") from None
     _check(response)
     return _answer(response, queries)
+
+
+def _is_unasked(error: requests.RequestException) -> bool:
+    """Whether it came before the connection did, not after the request was sent."""
+    reason = getattr(error.args[0], "reason", None) if error.args else None
+    return isinstance(error, requests.ConnectTimeout) or isinstance(reason, NewConnectionError)
 
 
 def _check(response: requests.Response) -> None:

@@ -22,6 +22,7 @@ from models.notification import Notification
 from queues.connection import redis
 from queues.job import Job
 from sandbox.apollo import KEY, ApolloServer
+from sandbox.process import free_port
 from services import apollo
 
 DAY, MS = timedelta(days=1), timedelta(milliseconds=1)
@@ -216,6 +217,16 @@ def test_other_failures_are_tried_again(server: ApolloServer, status: int, spent
         sync(made)
     assert used() == spent  # nobody knows whether a call that failed was charged
     assert sync(made)["found"] == 1
+
+
+def test_a_service_that_cannot_be_reached_costs_nothing(
+    server: ApolloServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("APOLLO_URL", f"http://127.0.0.1:{free_port()}")
+    config.settings.cache_clear()
+    with pytest.raises(apollo.ApolloUnreachable, match="cannot be reached"):
+        sync(contact())
+    assert used() == 0
 
 
 def test_who_has_no_request_left_waits_before_asking_again(server: ApolloServer) -> None:
