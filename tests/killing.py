@@ -1,4 +1,4 @@
-"""Let a process die at each command that it sends to the store, and at each call that enqueues jobs.
+"""Let a process die: around a function, or at each command to the store and each call that enqueues jobs.
 
 A module that imports this must be imported before the first connection to the store, as pytest does.
 """
@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 from unittest import mock
 
+import pytest
 from pymongo import monitoring
 from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStartedEvent, CommandSucceededEvent
 
@@ -16,7 +17,28 @@ from queues import enqueue
 
 
 class Killed(BaseException):
-    """Nothing in the code under test can catch it."""
+    """The process dies: nothing that it still meant to do happens, and nothing can catch it."""
+
+
+def dying(patch: pytest.MonkeyPatch, owner: Any, name: str, nth: int = 1, *, is_after: bool) -> None:
+    """Let the nth call of a function be the last thing, or the first thing not done."""
+    real, calls = getattr(owner, name), []
+
+    def die(*args: Any, **kwargs: Any) -> Any:
+        calls.append(name)
+        if len(calls) == nth and not is_after:
+            raise Killed
+        result = real(*args, **kwargs)
+        if len(calls) == nth:
+            raise Killed
+        return result
+
+    patch.setattr(owner, name, staticmethod(die) if _is_bound(owner, name) else die)
+
+
+def _is_bound(owner: Any, name: str) -> bool:
+    """Whether `getattr` already bound it: a class method, which must not be bound again."""
+    return isinstance(owner, type) and isinstance(owner.__dict__.get(name), classmethod)
 
 
 class _Reaper(CommandListener):

@@ -20,16 +20,13 @@ from models.event import EventRecord
 from publishers import relay
 from queues.connection import redis
 from queues.job import Job
+from tests.killing import Killed
 
 COMMANDS = ("insert_many", "update_one", "update_many", "bulk_write", "find", "find_one", "aggregate")
 FAULTY = 0.06  # of the store's and Redis' calls fail while a job runs, before or after they took effect
 REPEATED = 0.3  # of the jobs are delivered again though they had ended
 WORKERS = 3
 MOST_TRIES = 400  # of one job; more means that it can never succeed
-
-
-class Killed(BaseException):
-    """The worker dies: nothing that it still meant to do happens."""
 
 
 class Faults:

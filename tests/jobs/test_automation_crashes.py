@@ -29,13 +29,10 @@ from publishers import events
 from queues.connection import redis
 from services import webhook
 from tests.automations import automation, created
+from tests.killing import Killed, dying
 from tests.sink import Sink, listening
 
 COMPANY = "Navy"
-
-
-class Killed(BaseException):
-    """The worker dies: nothing that it still meant to do happens."""
 
 
 # What may be the last or the first thing that is not done any more.
@@ -132,27 +129,6 @@ def start(sink: Sink) -> str:
     workspace = Workspace(name="Acme").save()
     automate(workspace, sink)
     return created(Contact.upsert(workspace.id, "grace@navy.test", {})[0])
-
-
-def dying(patch: pytest.MonkeyPatch, owner: Any, name: str, nth: int, *, is_after: bool) -> None:
-    """Let the nth call of a function be the last thing, or the first thing not done."""
-    real, calls = getattr(owner, name), []
-
-    def die(*args: Any, **kwargs: Any) -> Any:
-        calls.append(name)
-        if len(calls) == nth and not is_after:
-            raise Killed
-        result = real(*args, **kwargs)
-        if len(calls) == nth:
-            raise Killed
-        return result
-
-    patch.setattr(owner, name, staticmethod(die) if is_static(owner, name) else die)
-
-
-def is_static(owner: Any, name: str) -> bool:
-    """Whether `getattr` already bound it: a class method, which must not be bound again."""
-    return isinstance(owner, type) and isinstance(owner.__dict__.get(name), classmethod)
 
 
 ACT = st.sampled_from(["deliver", "plan", "step", "all"])

@@ -25,6 +25,7 @@ from schemas.event import Event
 from services.mail import smtp
 from services.mail.errors import MailboxUnavailable, SendOutcomeUnknown
 from tests.automations import automation
+from tests.killing import Killed, dying
 
 RunJobs = Callable[[], int]
 US, THEM, PASSWORD = "us@acme.test", "grace@acme.test", "secret"
@@ -206,10 +207,6 @@ def test_a_mail_that_may_have_been_sent_is_not_sent_again(
     assert len(inbox(server)) == before + 1
 
 
-class Killed(BaseException):
-    """The worker dies: nothing that it still meant to do happens."""
-
-
 @pytest.mark.parametrize(
     ("owner", "name", "when", "mails"),
     [
@@ -231,15 +228,10 @@ def test_a_worker_that_dies_at_any_step_sends_at_most_one_mail(
     when: str,
     mails: int,
 ) -> None:
-    before, run_id, real = len(inbox(server)), answered(workspace), getattr(owner, name)
-
-    def die(*args: object, **kwargs: object) -> None:
-        if when == "after":
-            real(*args, **kwargs)
-        raise Killed
+    before, run_id = len(inbox(server)), answered(workspace)
 
     with monkeypatch.context() as patch:
-        patch.setattr(owner, name, die)
+        dying(patch, owner, name, is_after=when == "after")
         with pytest.raises(Killed):
             automation_step.run(run_id, 0)
     for _ in range(2):

@@ -29,6 +29,7 @@ from services.mail import folders, imap
 from services.mail.errors import MailboxFolderMissing
 from tests.jobs.conftest import OWNER, WORKSPACE
 from tests.jobs.mails import bounce_of, mail, outcome
+from tests.killing import Killed, dying
 from tests.services.mail.conftest import UMLAUT_PASSWORD, UMLAUT_USER, Account
 
 AddAccount = Callable[..., EmailAccount]
@@ -50,10 +51,6 @@ STEPS = [
     (imap.Mailbox, "fetch_since"),
 ]
 ONCE = ("settle_sent", "accept", "put_on_queue", "mark_synced")  # all others for each of the two folders
-
-
-class Killed(BaseException):
-    """The process dies: nothing that it still meant to do happens."""
 
 
 def sync(account: EmailAccount, tick: str | None = None) -> dict[str, Any]:
@@ -91,20 +88,8 @@ def test_a_sync_that_dies_at_any_step_is_made_whole_by_the_next(
 ) -> None:
     def disturbed(owner: Any, name: str, nth: int) -> dict[str, Any]:
         mailbox = moved_to_new_workspace(lively, lively)
-        real, calls = getattr(owner, name), []
-
-        def die(*args: Any, **kwargs: Any) -> Any:
-            calls.append(name)
-            is_now = len(calls) == nth
-            if is_now and when == "before":
-                raise Killed
-            result = real(*args, **kwargs)
-            if is_now:
-                raise Killed
-            return result
-
         with monkeypatch.context() as patch:
-            patch.setattr(owner, name, die)
+            dying(patch, owner, name, nth, is_after=when == "after")
             with pytest.raises(Killed):
                 sync(mailbox)
         assert sync(mailbox)["outcome"] == "synced"

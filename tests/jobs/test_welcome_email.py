@@ -23,6 +23,7 @@ from schemas.contact import ContactCreated
 from services.mail import smtp
 from services.mail.errors import MailboxAuthFailed, MailboxUnavailable, SendOutcomeUnknown
 from services.merge_fields import MissingField
+from tests.killing import Killed, dying
 
 US, PASSWORD = "us@acme.test", "secret"
 OUTSIDE = "outside@world.invalid"
@@ -170,10 +171,6 @@ def test_an_attempt_left_in_the_middle_is_settled_by_the_mail_in_sent(workspace:
     assert welcome_email.send(str(new.id)) == "sent"
 
 
-class Killed(BaseException):
-    """The worker dies: nothing that it still meant to do happens."""
-
-
 @pytest.mark.parametrize(
     ("owner", "name", "when", "outcome", "mails"),
     [
@@ -195,15 +192,10 @@ def test_a_worker_that_dies_at_any_step_sends_at_most_one_mail_and_never_claims_
     outcome: str,
     mails: int,
 ) -> None:
-    before, new, real = len(inbox(server)), contact(workspace), getattr(owner, name)
-
-    def die(*args: object, **kwargs: object) -> None:
-        if when == "after":
-            real(*args, **kwargs)
-        raise Killed
+    before, new = len(inbox(server)), contact(workspace)
 
     with monkeypatch.context() as patch:
-        patch.setattr(owner, name, die)
+        dying(patch, owner, name, is_after=when == "after")
         with pytest.raises(Killed):
             welcome_email.send(str(new.id))
     assert [welcome_email.send(str(new.id)) for _ in range(2)] == [outcome] * 2

@@ -11,13 +11,10 @@ import pytest
 from pymongo.collection import Collection
 
 import queues.enqueue
+from tests.killing import Killed
 
 COMMANDS = ("insert_many", "update_one", "update_many", "bulk_write", "find", "find_one")
 PATIENCE = 60.0  # seconds; nobody waits so long unless something hangs
-
-
-class Killed(BaseException):
-    """The worker dies: nothing that it still meant to do happens."""
 
 
 class Baton:

@@ -26,6 +26,7 @@ from publishers import events, positions, relay, turns
 from queues.connection import redis
 from queues.job import Job
 from schemas.contact import ContactUpdated
+from tests.killing import Killed
 
 pytestmark = pytest.mark.usefixtures("stores")
 
@@ -435,10 +436,6 @@ def _run(record: Record, job: RqJob, dead: set[str], lock: threading.Lock, chanc
         else:
             record.failing.discard(name)
             redis().rpush(QUEUE, job.id)
-
-
-class Killed(BaseException):
-    """The process ended here."""
 
 
 def _die(*_: Any) -> bool:
