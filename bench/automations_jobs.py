@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from bench import automations_decay, automations_lifecycle, automations_recycling, automations_stale
+from bench import (
+    automations_decay,
+    automations_enrichment,
+    automations_lifecycle,
+    automations_recycling,
+    automations_stale,
+)
 from bench.automations_goals import Part
 from bench.goals import Goal
 
@@ -35,4 +41,5 @@ JOBS: Mapping[str, Measured] = {
     "lifecycle-progression": automations_lifecycle,
     "lead-recycling": automations_recycling,
     "stale-deal-alert": automations_stale,
+    "contact-sync": automations_enrichment,
 }
