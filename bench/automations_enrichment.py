@@ -12,7 +12,7 @@ from typing import Any
 from bson import ObjectId
 
 import config
-from bench.automations_goals import Part, by_what_changed
+from bench.automations_goals import Part, as_many_commands, memory
 from bench.goals import Goal
 from jobs import contact_sync
 from models import contact_enrichment, store
@@ -60,7 +60,8 @@ def check(contacts: int) -> None:  # noqa: ARG001 - as many, whatever the size o
 
 
 def goals(parts: Sequence[Part]) -> list[Goal]:
-    return by_what_changed(JOB, parts)
+    """No goal of time: the embedded store reads every entry of the planner's index, not only what is due."""
+    return [*memory(JOB, parts), *as_many_commands(JOB, parts)]
 
 
 def _contacts(number: int) -> Iterator[dict[str, Any]]:

@@ -21,14 +21,18 @@ def memory(job: str, parts: Sequence[Part]) -> list[Goal]:
 
 def by_what_changed(job: str, parts: Sequence[Part]) -> list[Goal]:
     """The CRM grows, what changed in it does not: neither do the store commands, nor the time twofold."""
-    smallest, found = parts[0], memory(job, parts)
-    for part in parts[1:]:
-        more = part["commands"] - smallest["commands"]
-        found += [
-            at_most(f"{named(job, part)}: more store commands", more, 0),
-            at_most(f"{named(job, part)}: time", part["seconds"] / smallest["seconds"], TIME),
-        ]
-    return found
+    smallest = parts[0]["seconds"]
+    times = [at_most(f"{named(job, part)}: time", part["seconds"] / smallest, TIME) for part in parts[1:]]
+    return [*memory(job, parts), *as_many_commands(job, parts), *times]
+
+
+def as_many_commands(job: str, parts: Sequence[Part]) -> list[Goal]:
+    """As the smallest CRM needs."""
+    smallest = parts[0]["commands"]
+    return [
+        at_most(f"{named(job, part)}: more store commands", part["commands"] - smallest, 0)
+        for part in parts[1:]
+    ]
 
 
 def named(job: str, part: Part) -> str:

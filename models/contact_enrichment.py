@@ -13,6 +13,11 @@ from pymongo import UpdateOne
 from models.contact import Contact
 from models.store import LEAST
 
+INDEX = [
+    ("workspace_id", 1),
+    ("enriched_at", 1),
+    ("_id", 1),
+]  # no planner is to choose otherwise
 READ_AT_ONCE = 2_000  # rows of the planner's query in memory
 
 
@@ -33,8 +38,9 @@ def due(before: datetime) -> Iterator[tuple[ObjectId, ObjectId]]:
     rows = Contact._get_collection().find(
         waiting(before),
         {"workspace_id": 1},
-        sort=[("workspace_id", 1), ("enriched_at", 1)],
+        sort=INDEX[:2],
         batch_size=READ_AT_ONCE,
+        hint=INDEX,
     )
     return ((row["workspace_id"], row["_id"]) for row in rows)
 

@@ -20,6 +20,7 @@ from schemas.rules import IntentRules
 
 Expression = dict[str, Any]
 
+INDEX = [("workspace_id", 1), ("intent.due_at", 1)]  # no planner is to choose otherwise
 READ_AT_ONCE = 2_000  # rows of the planner's query in memory
 SIGNALS: Expression = {"$objectToArray": "$intent.signals"}  # each `{k: kind, v: signal}`
 DAY_MS = Int64(DAY.total_seconds() * 1_000)
@@ -44,8 +45,9 @@ def ranges(as_of: datetime, size: int) -> Iterator[Range]:
     rows = Contact._get_collection().find(
         due(as_of),
         {"_id": 0, "workspace_id": 1, "intent.due_at": 1},
-        sort=[("workspace_id", 1), ("intent.due_at", 1)],
+        sort=INDEX,
         batch_size=READ_AT_ONCE,
+        hint=INDEX,
     )
     current: Range | None = None
     for row in rows:

@@ -409,6 +409,21 @@ def test_the_planner_asks_for_each_field_of_its_index() -> None:
     assert [*asked, "_id"] in Contact._meta["indexes"]
 
 
+@pytest.mark.parametrize(
+    ("asked", "index"),
+    [
+        (intent_decay.due(TICK), intent_decay.INDEX),
+        (contact_enrichment.waiting(TICK), contact_enrichment.INDEX),
+    ],
+    ids=["decay", "enrichment"],
+)
+def test_the_planner_reads_its_index(asked: dict[str, Any], index: list[tuple[str, int]]) -> None:
+    contact(30, TICK - 2 * DAY)
+    plan = str(Contact._get_collection().find(asked, hint=index).explain()["queryPlanner"]["winningPlan"])
+    assert "IXSCAN" in plan
+    assert "COLLSCAN" not in plan
+
+
 def test_a_range_is_read_through_its_index() -> None:
     contact(30, TICK - 2 * DAY)
     part = next(intent_decay.ranges(TICK, 10))
