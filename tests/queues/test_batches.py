@@ -261,8 +261,8 @@ def test_the_end_of_a_member_costs_three_commands_more(start_worker: StartWorker
     redis().rpush("clianta:doorbell", 1)
     wait_until(lambda: status_of("all-done") == "finished")
     spent = {name: number - before.get(name, 0) for name, number in calls().items()}
-    assert spent["scard"] == spent["smembers"] == 100
-    assert spent["srem"] == 100
+    assert spent["scard"] == spent["srem"] == 100
+    assert 100 <= spent["smembers"] <= 102  # now and then the worker looks for dead ones
     assert spent["hmget"] <= 101 + 10  # one each, as any
 
 
