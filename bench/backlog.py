@@ -1,7 +1,8 @@
 """A Redis in which many jobs wait, and a worker that takes some from the front, turn by turn.
 
 Between its turns the worker stands still (SIGSTOP). So several backlogs alternate within fractions of a
-second, their workers warm, and a busy machine disturbs them alike.
+second, their workers warm, and a busy machine disturbs them alike. Workers start when every Redis is filled:
+one that stood still for as long as a million jobs take to enqueue would leave as stuck.
 """
 
 from __future__ import annotations
@@ -29,11 +30,16 @@ class Turn:
 
 
 @dataclass(frozen=True)
-class Backlog:
+class Filled:
     waiting: int  # jobs at the end of a turn
     bytes_per_job: float  # of Redis' memory
     enqueued_per_second: float  # while it was filled
     place: Place
+
+
+@dataclass(frozen=True)
+class Backlog:
+    filled: Filled
     worker: Watched
     feed: Callable[[object], str]
     turns: list[Turn] = field(default_factory=list)
@@ -60,25 +66,32 @@ class Backlog:
         return usage.megabytes([self.worker.process])
 
     def _used_seconds(self) -> tuple[float, float]:
-        figures: dict[str, Any] = self.place.redis.info("cpu")
+        figures: dict[str, Any] = self.filled.place.redis.info("cpu")
         return usage.seconds([self.worker.process]), figures["used_cpu_user"] + figures["used_cpu_sys"]
 
 
 @contextmanager
-def backlog(waiting: int, profile: str) -> Iterator[Backlog]:
-    """Fill an empty Redis; its worker stands still until its first turn."""
+def filled(waiting: int, profile: str) -> Iterator[Filled]:
+    """A Redis of its own, with so many jobs and those of a turn."""
     with environment.place(QUEUE_PROFILE=profile) as place:
         # Redis does not rewrite its log meanwhile: the fork would disturb whose turn it happens to be.
         place.redis.config_set("auto-aof-rewrite-percentage", 0)
         each, enqueued_per_second = _fill(place, waiting + TURN)
         say(f"{waiting:,} waiting jobs: {each:.0f} bytes each")
-        with (
-            processes.answering(FEEDER, place.environment) as feed,
-            watched.worker(place.folder, place.environment) as worker,
-        ):
-            worker.wait_for(ledger.WARM_UP)
-            worker.halt()
-            yield Backlog(waiting, each, enqueued_per_second, place, worker, feed)
+        yield Filled(waiting, each, enqueued_per_second, place)
+
+
+@contextmanager
+def backlog(filled: Filled) -> Iterator[Backlog]:
+    """Its worker stands still until its first turn."""
+    place = filled.place
+    with (
+        processes.answering(FEEDER, place.environment) as feed,
+        watched.worker(place.folder, place.environment) as worker,
+    ):
+        worker.wait_for(ledger.WARM_UP)
+        worker.halt()
+        yield Backlog(filled, worker, feed)
 
 
 def _fill(place: Place, jobs: int) -> tuple[float, float]:

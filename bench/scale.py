@@ -16,7 +16,8 @@ from typing import Any
 
 import psutil
 
-from bench.backlog import Backlog, backlog
+from bench import backlog
+from bench.backlog import Backlog
 from bench.command import parser, say
 from bench.goals import Goal, at_least, at_most, report
 from bench.processes import Failed
@@ -42,13 +43,14 @@ def main() -> int:
     for reason in skipped.values():
         say(reason)
     with ExitStack() as stack:
-        tried = [
-            stack.enter_context(backlog(waiting, options.profile))
+        filled = [
+            stack.enter_context(backlog.filled(waiting, options.profile))
             for waiting in sizes.waiting
             if waiting not in skipped
         ]
+        tried = [stack.enter_context(backlog.backlog(each)) for each in filled]
         take_turns(tried, sizes.turns)
-        found = {each.waiting: figures(each) for each in tried}
+        found = {each.filled.waiting: figures(each) for each in tried}
         reached = goals(tried, sizes.waiting)
     return report(
         "scale", reached, profile=options.profile, turns=sizes.turns, waiting=found, skipped=skipped
@@ -76,7 +78,7 @@ def goals(backlogs: Sequence[Backlog], sizes: Sequence[int]) -> list[Goal]:
     if len(backlogs) == len(sizes):
         pairs = zip(backlogs[-1].turns, backlogs[0].turns, strict=True)
         throughput = median(large.rate / small.rate for large, small in pairs)
-        redis = most_to_least([each.bytes_per_job for each in backlogs])
+        redis = most_to_least([each.filled.bytes_per_job for each in backlogs])
         worker = most_to_least([each.worker_mb() for each in backlogs])
     return [
         at_least(f"throughput, {sizes[-1]:,} waiting / {sizes[0]:,}", throughput, 1 - FLAT),
@@ -95,9 +97,9 @@ def figures(backlog: Backlog) -> dict[str, Any]:
         "jobs_per_second": round(median(turn.rate for turn in backlog.turns)),
         "worker_ms_per_job": round(median(turn.worker_ms for turn in backlog.turns), 3),
         "redis_ms_per_job": round(median(turn.redis_ms for turn in backlog.turns), 3),
-        "redis_bytes_per_job": round(backlog.bytes_per_job),
+        "redis_bytes_per_job": round(backlog.filled.bytes_per_job),
         "worker_mb": round(backlog.worker_mb(), 1),
-        "enqueued_per_second": round(backlog.enqueued_per_second),
+        "enqueued_per_second": round(backlog.filled.enqueued_per_second),
     }
 
 

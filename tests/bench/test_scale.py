@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from bench import processes, scale
-from bench.backlog import Backlog, Turn
+from bench.backlog import Backlog, Filled, Turn
 from bench.processes import Failed
 
 SIZES = (1_000, 1_000_000)
@@ -27,7 +27,7 @@ def backlog() -> Make:
 
     def make(waiting: int, *rates: float, each: float = 600.0) -> Backlog:
         turns = [Turn(rate, worker_ms=0.5, redis_ms=0.2) for rate in rates]
-        return Backlog(waiting, each, 10_000.0, unused, worker, unused, turns)
+        return Backlog(Filled(waiting, each, 10_000.0, unused), worker, unused, turns)
 
     return make
 
