@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 from redis import Redis
 from rq.registry import CanceledJobRegistry, FailedJobRegistry, FinishedJobRegistry
@@ -45,7 +46,8 @@ def _trim_registry(connection: Redis, registry: str, most: int) -> int:
     too_many = int(connection.zcard(registry)) - most
     left = dropped = max(lapsed, too_many, 0)
     while left > 0:
-        ids = list(map(as_text, connection.zrange(registry, 0, min(left, CHUNK) - 1)))  # type: ignore[arg-type]
+        oldest: Any = connection.zrange(registry, 0, min(left, CHUNK) - 1)
+        ids = list(map(as_text, oldest))
         if not ids:
             break
         run(connection, Call("drop", [registry], ids))
