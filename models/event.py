@@ -31,6 +31,13 @@ from models.store import DUPLICATE_KEY, now
 PENDING, QUEUED, WAITING, DONE, FAILED = "pending", "queued", "waiting", "done", "failed"
 OPEN = (PENDING, QUEUED, WAITING)  # the next event of the same record has to wait for these
 
+# After how long the relay looks after an event that is still open.
+PENDING_FOR = timedelta(seconds=5)  # a publisher that is alive has enqueued by then
+QUEUED_FOR = timedelta(hours=1)  # far beyond the retries (36 s): by then a job is done, dead, or lost
+WAITING_FOR = timedelta(minutes=10)  # beyond the retries of the one before it, its time limit each time
+
+ENDED = {"turn": "", "relay_at": ""}  # what an open event has, and one that ended has not
+
 
 class EventRecord(Document):
     type = StringField(required=True)
@@ -49,7 +56,10 @@ class EventRecord(Document):
     carried_by = StringField()  # the job of an earlier event of its subject, which handles it after that one
     reactions = PlainField()  # reaction name -> when it was done
     accepted_at = DateTimeField(default=now)
-    queued_at = DateTimeField()  # when its job was last known to be in Redis, or its turn not to have come
+    turn = (
+        StringField()
+    )  # its subject while it is open: a search for who comes next meets no event that ended
+    relay_at = DateTimeField()  # when the relay looks after it; absent when it has ended
     done_at = DateTimeField()
     error = StringField()  # of a failed one: why its job is a dead letter
     expires_at = DateTimeField()  # of a done one only: what is unfinished is kept until it is done
@@ -60,15 +70,14 @@ class EventRecord(Document):
         "strict": False,
         "indexes": [
             {"fields": ["key"], "unique": True, "partialFilterExpression": {"key": {"$exists": True}}},
-            {"fields": ["status", "accepted_at", "position"], "name": "relay_in_order"},
-            {"fields": ["status", "queued_at"], "name": "relay_lost"},
+            {"fields": ["relay_at", "position"], "name": "relay_in_order"},
+            # Not partial ones: the embedded store would scan the collection instead.
+            {"fields": ["turn", "position"], "name": "turns"},
+            ["status"],
             {
                 "fields": ["payload.contactId"],
                 "partialFilterExpression": {"payload.contactId": {"$exists": True}},
             },
-            {"fields": ["workspace_id", "-accepted_at"]},
-            # Not a partial one: the embedded store would scan the collection instead.
-            {"fields": ["subject", "status", "position"], "name": "turns"},
             {"fields": ["expires_at"], "expireAfterSeconds": 0},
         ],
     }
@@ -107,25 +116,19 @@ class EventRecord(Document):
         """Their jobs are in Redis at this moment."""
         if found := list(ids):
             cls.objects(id__in=found, status__in=[PENDING, QUEUED]).update(
-                set__status=QUEUED, set__queued_at=now()
+                set__status=QUEUED, set__relay_at=now() + QUEUED_FOR
             )
 
     @classmethod
-    def pending(cls, before: datetime, limit: int) -> list[EventRecord]:
-        """The oldest events whose job never reached Redis, accepted before a moment, in their order."""
-        found = cls.objects(status=PENDING, accepted_at__lt=before)
-        return list(found.order_by("accepted_at", "position").limit(limit))
+    def due(cls, limit: int) -> list[EventRecord]:
+        """Those that the relay has to look after by now, in their order."""
+        return list(cls.objects(relay_at__lte=now()).order_by("relay_at", "position").limit(limit))
 
     @classmethod
-    def not_done(cls, status: str, before: datetime, limit: int) -> list[EventRecord]:
-        """Events that have been queued or waiting since before a moment."""
-        found = cls.objects(status=status, queued_at__lt=before)
-        return list(found.order_by("queued_at").limit(limit))
-
-    @classmethod
-    def seen(cls, ids: Iterable[ObjectId]) -> None:
+    def seen(cls, ids: Iterable[ObjectId], status: str, again_after: timedelta) -> None:
         """They were looked at now, and are as they were."""
-        cls.objects(id__in=list(ids), status__in=[QUEUED, WAITING]).update(set__queued_at=now())
+        if found := list(ids):
+            cls.objects(id__in=found, status=status).update(set__relay_at=now() + again_after)
 
     @classmethod
     def depth_of(cls, event_id: ObjectId | None) -> int:
@@ -136,7 +139,7 @@ class EventRecord(Document):
     @classmethod
     def head(cls, subject: str, up_to: int | None = None) -> EventRecord | None:
         """The earliest open event of a subject, up to a position."""
-        found = cls.objects(subject=subject, status__in=OPEN)
+        found = cls.objects(turn=subject)
         if up_to is not None:
             found = found.filter(position__lte=up_to)
         first: EventRecord | None = found.order_by("position", "id").first()
@@ -145,7 +148,7 @@ class EventRecord(Document):
     @classmethod
     def wait(cls, event_id: ObjectId, before: ObjectId, run: int) -> bool:
         """The event waits for the one before it; False when that one, this one or its run has ended."""
-        change = {"$set": {"status": WAITING, "queued_at": now()}}
+        change = {"$set": {"status": WAITING, "relay_at": now() + WAITING_FOR}}
         wait = UpdateOne({"_id": event_id, "status": {"$in": OPEN}, "runs": run}, change)
         follow = UpdateOne({"_id": before, "status": {"$in": OPEN}}, {"$set": {"is_followed": True}})
         return bool(cls._get_collection().bulk_write([wait, follow]).matched_count == 2)
@@ -162,7 +165,7 @@ class EventRecord(Document):
     def resume(self) -> bool:
         """It goes on in the job that runs already; False when another one was put on the queue for it."""
         rows = EventRecord.objects(id=self.id, status=WAITING, runs=self.runs)
-        return bool(rows.update_one(set__status=QUEUED))
+        return bool(rows.update_one(set__status=QUEUED, set__relay_at=now() + QUEUED_FOR))
 
     def begin_anew(self, carrier: str | None = None) -> bool:
         """Whoever asked handles it from now on, and wakes the next; False when its state is another by now.
@@ -170,20 +173,23 @@ class EventRecord(Document):
         A job that it had before does nothing any more. `carrier`: the job that handles it, if not its own.
         """
         rows = EventRecord.objects(id=self.id, status=self.status, runs=self.runs)
-        change = {"set__status": QUEUED, "set__queued_at": now(), "set__is_followed": True, "inc__runs": 1}
-        if not rows.update_one(**change, set__carried_by=carrier):
+        change = {"set__status": QUEUED, "set__relay_at": now() + QUEUED_FOR, "set__turn": self.subject}
+        if not rows.update_one(**change, set__is_followed=True, inc__runs=1, set__carried_by=carrier):
             return False
         self.status, self.is_followed, self.runs, self.carried_by = QUEUED, True, self.runs + 1, carrier
         return True
 
     def suspend(self) -> None:
         """It has no job: the relay gives it one."""
-        EventRecord.objects(id=self.id, status=QUEUED, runs=self.runs).update_one(set__status=PENDING)
+        EventRecord.objects(id=self.id, status=QUEUED, runs=self.runs).update_one(
+            set__status=PENDING, set__relay_at=now()
+        )
 
     @classmethod
     def reopen(cls, ids: Iterable[ObjectId]) -> None:
         """Failed events whose dead letters are put back on the queue."""
-        cls.objects(id__in=list(ids), status=FAILED).update(set__status=QUEUED, set__queued_at=now())
+        change = {"status": QUEUED, "turn": "$subject", "relay_at": now() + QUEUED_FOR}
+        cls._get_collection().update_many({"_id": {"$in": list(ids)}, "status": FAILED}, [{"$set": change}])
 
     def mark_reaction(self, name: str) -> None:
         EventRecord.objects(id=self.id).update_one(**{f"set__reactions__{name}": now()})
@@ -199,13 +205,13 @@ class EventRecord(Document):
         `drop`: lists of its payload, what they held is stored elsewhere by now.
         """
         emptied: dict[str, Any] = {f"payload.{field}": [] for field in drop}
-        change = {"$set": _all_done(reactions) | emptied, "$unset": {"error": ""}}
+        change = {"$set": _all_done(reactions) | emptied, "$unset": {"error": "", **ENDED}}
         return self._end(self.id, change, bool(self.is_followed))
 
     @classmethod
     def mark_all_done(cls, ids: Sequence[ObjectId], reactions: Iterable[str]) -> None:
         """As `mark_done`, for events without a subject: nobody waits for them."""
-        change = {"$set": _all_done(reactions), "$unset": {"error": ""}}
+        change = {"$set": _all_done(reactions), "$unset": {"error": "", **ENDED}}
         cls._get_collection().update_many({"_id": {"$in": list(ids)}, "status": {"$ne": DONE}}, change)
 
     @classmethod
@@ -214,7 +220,8 @@ class EventRecord(Document):
 
         Returns whether another event waits for it.
         """
-        return cls._end(event_id, {"$set": {"status": FAILED, "error": error}}, is_followed=False)
+        change = {"$set": {"status": FAILED, "error": error}, "$unset": ENDED}
+        return cls._end(event_id, change, is_followed=False)
 
     @classmethod
     def _end(cls, event_id: ObjectId, change: dict[str, Any], is_followed: bool) -> bool:
@@ -257,7 +264,7 @@ class EventRecord(Document):
         change = {
             "$pull": {"payload.visits": {"visitorId": hers}},
             "$inc": {"runs": 1},
-            "$set": {"status": then},
+            "$set": {"status": then} | ({"relay_at": now()} if then == PENDING else {}),
         }
         return int(cls._get_collection().update_many(query, change).modified_count)
 

@@ -15,8 +15,8 @@ import structlog
 from bson import ObjectId
 
 import queues.enqueue
-from models.event import EventRecord
-from models.store import object_id
+from models.event import PENDING_FOR, EventRecord
+from models.store import now, object_id
 from publishers import cause, positions
 from queues.names import CRM_EVENTS
 from schemas.event import Event
@@ -149,7 +149,9 @@ def _record(event: Event, key: str | None, because: cause.Cause, depth: int, pos
         causation_id=because.event_id,
         depth=depth,
         subject=event.subject,
+        turn=event.subject,
         position=position,
+        relay_at=now() + PENDING_FOR,
     )
 
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
+import hiredis
 from redis import Redis, RedisError
 from redis.connection import AbstractConnection
 from redis.exceptions import ConnectionError, ResponseError, TimeoutError
@@ -43,13 +44,10 @@ class Channel(threading.local):
 
     def _send(self, calls: Sequence[Call]) -> list[Any]:
         connection = self._ready()
-        commands = [
-            ("EVALSHA", script(call.name, self._client).sha, len(call.keys), *call.keys, *call.args)
-            for call in calls
-        ]
+        packed = b"".join(self._packed(call) for call in calls)
         try:
-            connection.send_packed_command(connection.pack_commands(commands))
-            answers = [_answer(connection) for _ in commands]
+            connection.send_packed_command([packed])
+            answers = [_answer(connection) for _ in calls]
         except BaseException:  # a job's time limit, too: what is still to come is nobody's answer
             connection.disconnect()
             raise
@@ -58,6 +56,12 @@ class Channel(threading.local):
         if any(isinstance(answer, ResponseError) and is_of_replica(answer) for answer in answers):
             connection.disconnect()  # after a failover it leads to what is a replica now
         return answers
+
+    def _packed(self, call: Call) -> bytes:
+        """As it goes over the wire. The client's own packer looks at each argument in Python first."""
+        sha = script(call.name, self._client).sha
+        packed: bytes = hiredis.pack_command(("EVALSHA", sha, len(call.keys), *call.keys, *call.args))
+        return packed
 
     def _ready(self) -> AbstractConnection:
         if self._process != os.getpid():  # a fork: the connection belongs to the parent

@@ -7,7 +7,6 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -21,6 +20,7 @@ from publishers import relay
 from queues.connection import redis
 from queues.job import Job
 from tests.killing import Killed
+from tests.publishers.ageing import make_due
 
 COMMANDS = ("insert_many", "update_one", "update_many", "bulk_write", "find", "find_one", "aggregate")
 FAULTY = 0.06  # of the store's and Redis' calls fail while a job runs, before or after they took effect
@@ -111,17 +111,15 @@ class Workers:
 
 def settle() -> None:
     """Nothing fails any more: run what is left, and relay what was lost, until every event is done."""
-    with pytest.MonkeyPatch.context() as patch:
-        for age in ("PENDING_AGE", "LOST_AGE", "WAITING_AGE"):
-            patch.setattr(relay, age, timedelta(seconds=-1))
-        for _ in range(100):
-            while waiting := open_jobs():
-                for job_id in waiting:
-                    fetch(job_id).perform()
-                    finished(job_id)
-            if not EventRecord.objects(status__ne="done"):
-                return
-            relay.relay()
+    for _ in range(100):
+        while waiting := open_jobs():
+            for job_id in waiting:
+                fetch(job_id).perform()
+                finished(job_id)
+        if not EventRecord.objects(status__ne="done"):
+            return
+        make_due()
+        relay.relay()
     states = [(record.type, record.status) for record in EventRecord.objects(status__ne="done")]
     raise AssertionError(f"never done: {states}")
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -15,7 +14,6 @@ from rq.timeouts import JobTimeoutException
 
 from consumers import dispatch, registry
 from consumers.registry import Delivery, reacts_to
-from models import store
 from models.event import EventRecord
 from publishers import events, relay
 from queues import dead_letters
@@ -24,6 +22,7 @@ from queues.enqueue import NewJob, enqueue
 from queues.job import Job
 from schemas.contact import ContactCreated, ContactUpdated
 from schemas.event import Event, UnknownEvent
+from tests.publishers.ageing import age
 
 pytestmark = pytest.mark.usefixtures("stores")
 
@@ -254,7 +253,7 @@ def test_a_failed_event_whose_dead_letter_was_purged_does_not_come_back(
     record = publish()
     run_jobs()
     assert sum(moved.done for moved in dead_letters.purge_all("crm-events")) == 1
-    EventRecord.objects(id=record.id).update(set__queued_at=store.now() - timedelta(days=2))
+    age([record.id])
     assert relay.relay() == 0
 
 

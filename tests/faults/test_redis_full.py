@@ -9,15 +9,14 @@ import pytest
 from bson import ObjectId
 
 from models.event import EventRecord
-from models.store import now
 from publishers import events
-from publishers.relay import PENDING_AGE
 from queues.connection import redis
 from queues.enqueue import enqueue_many
 from schemas.contact import ContactUpdated
 from tests.faults.conftest import StartWorker, assert_nothing_is_under_way, new_job, status_of
 from tests.faults.ledger import Ledger
 from tests.faults.processes import Nursery
+from tests.publishers.ageing import make_due
 from tests.waiting import wait_until
 
 EVENTS = 5
@@ -72,7 +71,7 @@ def test_a_full_redis_keeps_events_pending_and_the_worker_goes_on(
     make_room()
     assert ledger.repeated_without_cause(set()) == []
 
-    EventRecord.objects.update(set__accepted_at=now() - 2 * PENDING_AGE)  # old enough for the relay
+    make_due()
     nursery.start("scheduler")
     wait_until(lambda: published() == {"done"}, timeout=20, what="the events' reactions")
     assert worker.code() is None

@@ -222,7 +222,6 @@ def test_entries_and_visits_of_others_that_wait_with_the_persons_survive(
     api.track(*(api.event(**one) for one in both))  # stored: their timeline entries wait
     api.track(*(api.event(**one, sessionId="later") for one in both), settle=False)
     assert Activity.objects(contact_id=ada.id, kind="page_viewed").count() == 0
-    monkeypatch.setattr(relay, "PENDING_AGE", timedelta(0))
 
     erase(grace)
 

@@ -18,6 +18,7 @@ from queues.names import CRM_EVENTS
 from sandbox.process import Server, answers, free_port
 from schemas.contact import ContactCreated, ContactUpdated
 from schemas.event import Event
+from tests.publishers.ageing import age
 
 pytestmark = pytest.mark.usefixtures("stores")
 
@@ -151,7 +152,7 @@ def test_an_event_published_without_redis_is_accepted_and_relayed_when_it_is_bac
     assert EventRecord.objects.get(id=event_id).status == "pending"
 
     redis_away.start()
-    _accepted_earlier(event_id)
+    age([event_id])
     assert relay.relay() == 1
     assert EventRecord.objects.get(id=event_id).status == "queued"
     assert redis().lrange(QUEUE, 0, -1) == [f"event-{event_id}".encode()]
@@ -162,7 +163,3 @@ def test_without_the_store_nothing_is_accepted_and_nothing_queued(store_away: No
         events.publish(created())
 
     assert redis().dbsize() == 0
-
-
-def _accepted_earlier(event_id: str) -> None:
-    EventRecord.objects(id=event_id).update_one(set__accepted_at=store.now() - relay.PENDING_AGE * 2)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -17,6 +16,7 @@ from publishers import events, relay, turns
 from queues.connection import redis
 from queues.job import Job
 from schemas.contact import ContactUpdated
+from tests.publishers.ageing import make_due
 from tests.publishers.interleaved import Baton, Killed
 
 pytestmark = pytest.mark.usefixtures("stores")
@@ -98,9 +98,8 @@ def test_who_dies_repeats_an_event_at_most_before_the_next(
     seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     record = at_work(seed, monkeypatch, deadly=0.03)
-    for age in ("PENDING_AGE", "LOST_AGE", "WAITING_AGE"):
-        monkeypatch.setattr(relay, age, timedelta(seconds=-1))
     while EventRecord.objects(status__in=OPEN).count():
+        make_due()
         assert relay.relay()
         record.work()
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
 
 import pytest
 from bson import ObjectId
@@ -15,11 +14,11 @@ from models.workspace import Workspace
 from publishers import events, relay
 from queues.connection import redis
 from schemas.contact import ContactCreated
+from tests.publishers.ageing import age
 
 pytestmark = pytest.mark.usefixtures("stores")
 
 QUEUE = "rq:queue:crm-events"
-LONG_AGO = relay.LOST_AGE * 2
 
 
 def publish(number: int = 1) -> list[str]:
@@ -30,12 +29,6 @@ def publish(number: int = 1) -> list[str]:
             for _ in range(number)
         ]
     )
-
-
-def make_older(ids: list[str], by: timedelta = LONG_AGO) -> None:
-    for number, event_id in enumerate(ids):
-        then = store.now() - by + timedelta(milliseconds=number)
-        EventRecord.objects(id=event_id).update_one(set__accepted_at=then, set__queued_at=then)
 
 
 def forget(ids: list[str], status: str) -> None:
@@ -52,7 +45,7 @@ def test_nothing_to_do_is_no_work() -> None:
 def test_a_pending_event_is_enqueued_once() -> None:
     ids = publish(3)
     forget(ids, "pending")
-    make_older(ids)
+    age(ids)
 
     assert relay.relay() == 3
     assert relay.relay() == 0
@@ -69,8 +62,8 @@ def test_an_event_that_is_being_published_right_now_is_left_to_its_publisher() -
 def test_two_relays_at_once_make_one_job() -> None:
     ids = publish()
     forget(ids, "pending")
-    make_older(ids)
-    first, second = (EventRecord.pending(before=store.now(), limit=10) for _ in range(2))
+    age(ids)
+    first, second = (EventRecord.due(limit=10) for _ in range(2))
 
     assert [events.enqueue(first), events.enqueue(second)] == [1, 0]
     assert redis().llen(QUEUE) == 1
@@ -79,7 +72,7 @@ def test_two_relays_at_once_make_one_job() -> None:
 def test_an_event_whose_job_was_lost_with_redis_is_enqueued_again() -> None:
     ids = publish(2)
     forget(ids, "queued")
-    make_older(ids)
+    age(ids)
 
     assert relay.relay() == 2
     assert relay.relay() == 0  # they are known to be in Redis now
@@ -88,7 +81,7 @@ def test_an_event_whose_job_was_lost_with_redis_is_enqueued_again() -> None:
 
 def test_an_event_that_waits_or_is_a_dead_letter_is_left_alone() -> None:
     ids = publish(2)
-    make_older(ids)
+    age(ids)
 
     assert relay.relay() == 0
     assert redis().llen(QUEUE) == 2
@@ -100,7 +93,7 @@ def test_many_dead_letters_hold_up_no_lost_event(monkeypatch: pytest.MonkeyPatch
     lost = publish(1)
     redis().delete(f"rq:job:event-{lost[0]}")
     redis().lrem(QUEUE, 1, f"event-{lost[0]}")
-    make_older([*dead, *lost])
+    age([*dead, *lost])
 
     assert [relay.relay() for _ in range(4)] == [0, 0, 1, 0]
 
@@ -113,20 +106,20 @@ def test_a_relayed_event_takes_effect(run_jobs: Callable[[], int]) -> None:
         )
     ]
     forget(ids, "queued")
-    make_older(ids)
+    age(ids)
     relay.relay()
 
     run_jobs()
 
     assert EventRecord.objects.get(id=ids[0]).status == "done"
-    make_older(ids)
+    age(ids)
     assert relay.relay() == 0
 
 
 def test_pending_events_are_put_on_the_queue_in_the_order_of_their_publication() -> None:
     ids = publish(20)
     forget(ids, "pending")
-    EventRecord.objects(id__in=ids).update(set__accepted_at=store.now() - LONG_AGO)  # all at one moment
+    EventRecord.objects(id__in=ids).update(set__relay_at=store.now())  # all at one moment
 
     assert relay.relay() == 20
     queued = [as_text(job_id) for job_id in redis().lrange(QUEUE, 0, -1)]

@@ -8,7 +8,6 @@ from collections import defaultdict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
-from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -20,13 +19,13 @@ from rq.utils import as_text
 import queues.enqueue
 from consumers import dispatch, registry
 from consumers.registry import Delivery
-from models import store
 from models.event import OPEN, EventRecord
 from publishers import events, positions, relay, turns
 from queues.connection import redis
 from queues.job import Job
 from schemas.contact import ContactUpdated
 from tests.killing import Killed
+from tests.publishers.ageing import age
 
 pytestmark = pytest.mark.usefixtures("stores")
 
@@ -217,7 +216,7 @@ def test_an_event_whose_earlier_one_never_reached_redis_waits_for_the_relay(
     deliver(second)
     assert statuses([first, second]) == ["pending", "waiting"]
 
-    EventRecord.objects(id=first).update_one(set__accepted_at=store.now() - relay.PENDING_AGE * 2)
+    age([first])
     assert relay.relay() == 1
     deliver(first)
     deliver(second)
@@ -291,7 +290,7 @@ def test_the_relay_wakes_who_was_forgotten(
         with pytest.raises(Killed):
             deliver(ids[0])
     assert relay.relay() == 0
-    _age(ids)
+    age(ids)
 
     assert relay.relay() == 1
     assert queued() == [f"event-{ids[1]}-1"]
@@ -318,7 +317,7 @@ def test_a_cancelled_job_holds_up_its_record_no_longer_than_the_relay_takes(
     queues.enqueue.cancel(f"event-{first}")
     deliver(second)
     redis().delete(QUEUE)
-    _age([first])
+    age([first])
 
     assert relay.relay() == 0
     assert stored(first).error == "its job was cancelled"
@@ -444,8 +443,3 @@ def _die(*_: Any) -> bool:
 
 def _no_retries(event_id: str) -> None:
     redis().hset(f"rq:job:event-{event_id}", "retries_left", 0)
-
-
-def _age(ids: list[str]) -> None:
-    then = store.now() - timedelta(hours=2)
-    EventRecord.objects(id__in=ids).update(set__accepted_at=then, set__queued_at=then)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from datetime import timedelta
 from time import monotonic
 
 import pytest
@@ -16,6 +15,7 @@ from models.event import EventRecord
 from models.visitor_event import VisitorEvent
 from publishers import relay
 from sandbox.process import Server, answers, free_port
+from tests.publishers.ageing import make_due
 from tests.web.public.conftest import PAGE, TRACK, Api
 from tests.web.public.test_forms import FIELDS
 
@@ -56,7 +56,7 @@ def test_without_redis_everything_is_accepted_and_the_relay_enqueues_it_later(
     assert relay.relay() == 0
 
     no_redis.start()
-    EventRecord.objects.update(set__accepted_at=store.now() - relay.PENDING_AGE - timedelta(seconds=1))
+    make_due()
     assert relay.relay() == 5
     run_jobs()
     assert {record.status for record in EventRecord.objects} == {"done"}
