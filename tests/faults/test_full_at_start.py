@@ -1,4 +1,4 @@
-"""Workers that start while Redis is at its `maxmemory` run what waits; with room again they are registered."""
+"""A worker that starts while Redis is at its `maxmemory` runs what waits; with room again it registers."""
 
 from __future__ import annotations
 
