@@ -26,8 +26,8 @@ def create_app() -> Flask:
     )
     if settings.trusted_proxies:
         hops = settings.trusted_proxies
-        # Middleware goes there by Flask's own advice, which its types do not know.
-        flask.wsgi_app = ProxyFix(flask.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
+        proxied = ProxyFix(flask.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)
+        flask.wsgi_app = proxied  # type: ignore[method-assign]  # Flask's advice for middleware
     for part in (request_id, errors, health, public, workspaces, automations, admin, cli):
         part.init_app(flask)
     return flask

@@ -87,7 +87,7 @@ def _end(run: TriggerRun, place: int, status: str, seconds: float, **fields: str
 
 
 def _complete(run_id: str) -> None:
-    """Tell that the run is over, once, when its last step has ended."""
+    """Tell that the run is over when its last step has ended; of each outcome once."""
     run = TriggerRun.settle(run_id)
     if run is None or run.status == SKIPPED:
         return

@@ -154,6 +154,8 @@ class TriggerRun(Document):
             "$set": {f"{step}.{name}": value for name, value in values.items()},
             "$inc": {f"{step}.tries": 1},
         }
+        if status in OPEN:
+            change["$set"]["status"] = RUNNING  # again, when a dead letter was requeued
         if status in ENDED:
             change["$unset"] = {f"{step}.error": "", f"{step}.action": ""}  # long texts, no more needed
         guard = {"_id": run_id, f"{step}.status": {"$nin": list(ENDED)}}

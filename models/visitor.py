@@ -24,7 +24,7 @@ class Visitor(Document):
 
     id = StringField(primary_key=True)
     contact_id = ObjectIdField()  # None: not identified
-    is_uncounted = BooleanField()  # true until it is published who the visitor is, then absent
+    untold = ObjectIdField()  # of this identification alone; absent once it is published
     consent = BooleanField()  # None: it was not asked, or did not answer
     consent_at = DateTimeField()
     created_at = DateTimeField(default=now)
@@ -49,6 +49,7 @@ class Visitor(Document):
     ) -> Visitor | None:
         """The visitor is this contact from now on; None when it may not be tracked.
 
+        Each time that it was another one before, `untold` is new.
         With `needs_consent` only one who has agreed, else whoever has not refused: a guard in the filter, so
         that a refusal at the same moment counts. Of two identifications at the same moment one wins, and the
         other may get None. Safe to run twice.
@@ -56,7 +57,7 @@ class Visitor(Document):
         key = visitor_key(workspace_id, visitor_id)
         consent: Any = True if needs_consent else {"$ne": False}
         change = {
-            "$set": {"contact_id": contact_id, "is_uncounted": True},
+            "$set": {"contact_id": contact_id, "untold": ObjectId()},
             "$setOnInsert": {"created_at": now()},
         }
         with suppress(DuplicateKeyError):  # it is this contact, has refused, or somebody was faster
@@ -69,8 +70,8 @@ class Visitor(Document):
         return found
 
     def counted(self) -> None:
-        """It is published that the visitor is this contact."""
-        Visitor.objects(id=self.id, contact_id=self.contact_id).update_one(unset__is_uncounted=True)
+        """This identification is published. Safe to run twice, and late: a later one stays to be told."""
+        Visitor.objects(id=self.id, untold=self.untold).update_one(unset__untold=True)
 
     @classmethod
     def decide(cls, workspace_id: ObjectId, visitor_id: str, agrees: bool) -> None:
@@ -80,7 +81,7 @@ class Visitor(Document):
             "$setOnInsert": {"created_at": now()},
         }
         if not agrees:
-            change["$unset"] = {"contact_id": "", "is_uncounted": ""}
+            change["$unset"] = {"contact_id": "", "untold": ""}
         mine = {"_id": visitor_key(workspace_id, visitor_id)}
         try:
             cls._get_collection().update_one(mine, change, upsert=True)

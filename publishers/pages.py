@@ -1,4 +1,4 @@
-"""What visitors do on the tracked pages. Safe to repeat, but for `identified`."""
+"""What visitors do on the tracked pages. Safe to repeat."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from bson import ObjectId
 
+from models.visitor import Visitor
 from models.visitor_event import VisitorEvent
 from publishers.events import announce
 from schemas.page import PageViewed
@@ -30,7 +31,9 @@ def view(visit: VisitorEvent) -> PageViewed:
     )
 
 
-def identified(workspace_id: ObjectId, visitor_id: str, contact_id: ObjectId) -> None:
-    announce(
-        VisitorIdentified(workspace_id=str(workspace_id), visitor_id=visitor_id, contact_id=str(contact_id))
+def identified(workspace_id: ObjectId, visitor: Visitor) -> None:
+    """One that is yet to be told. Each identification is told once: who comes back is told of anew."""
+    event = VisitorIdentified(
+        workspace_id=str(workspace_id), visitor_id=visitor.given_id, contact_id=str(visitor.contact_id)
     )
+    announce(event, key=f"{event.type}:{visitor.untold}")

@@ -8,7 +8,10 @@ from schemas.workflow import WorkflowCompleted
 
 
 def completed(run: TriggerRun) -> None:
-    """At once, not with a batch: it is one automation deeper than the event that it ran for."""
+    """Each outcome once: a run that failed has another one when its dead letters were requeued and done.
+
+    At once, not with a batch: it is one automation deeper than the event that it ran for.
+    """
     events.publish(
         WorkflowCompleted(
             workspace_id=str(run.workspace_id),

@@ -10,6 +10,7 @@ import json
 import time
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 import structlog
 from redis import Redis, RedisError
@@ -48,7 +49,8 @@ def report(done: float, total: float | None = None, note: str = "") -> None:
 
 def of_job(job_id: str) -> Progress | None:
     """The latest report of a job, or None. Raises `RedisError`."""
-    return decoded(redis().hget(f"rq:job:{job_id}", FIELD))  # type: ignore[arg-type]
+    stored: Any = redis().hget(f"rq:job:{job_id}", FIELD)
+    return decoded(stored)
 
 
 def decoded(stored: bytes | None) -> Progress | None:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
+from typing import Any
 
 from redis import Redis
+from redis.exceptions import OutOfMemoryError
 from rq.registry import CanceledJobRegistry, FailedJobRegistry, FinishedJobRegistry
 from rq.utils import as_text
 
@@ -19,8 +22,9 @@ CHUNK = 500  # jobs deleted by one command
 
 def trim_when_due(connection: Redis, every: int = EVERY) -> int:
     """Trim if no worker has within that many seconds; returns how many jobs were dropped."""
-    if not connection.set(keys.LAST_TRIM, "1", nx=True, ex=every):
-        return 0
+    with suppress(OutOfMemoryError):  # a full Redis takes no note of it, and needs it most
+        if not connection.set(keys.LAST_TRIM, "1", nx=True, ex=every):
+            return 0
     heartbeats.forget_dead_workers(connection)
     return trim(connection)
 
@@ -45,7 +49,8 @@ def _trim_registry(connection: Redis, registry: str, most: int) -> int:
     too_many = int(connection.zcard(registry)) - most
     left = dropped = max(lapsed, too_many, 0)
     while left > 0:
-        ids = list(map(as_text, connection.zrange(registry, 0, min(left, CHUNK) - 1)))  # type: ignore[arg-type]
+        oldest: Any = connection.zrange(registry, 0, min(left, CHUNK) - 1)
+        ids = list(map(as_text, oldest))
         if not ids:
             break
         run(connection, Call("drop", [registry], ids))

@@ -66,7 +66,9 @@ class Worker(Performer):
         is_registered = False
         while not self._exchange.is_closed.is_set():
             try:
-                is_registered = is_registered or self._register()
+                if not is_registered:
+                    self._register()
+                    is_registered = True
                 self._turn()
             except RedisError as error:
                 log.error("❌ Redis is away; trying again", error=str(error), seconds=RECONNECT)
@@ -128,8 +130,8 @@ class Worker(Performer):
                 "⚠️  Redis may evict jobs when it is full: set maxmemory-policy to noeviction", policy=policy
             )
 
-    def _register(self) -> bool:
-        """Whether it could; a full Redis takes no new key, but its jobs can be run all the same."""
+    def _register(self) -> None:
+        """A full Redis takes no new key. Its jobs can be run all the same, and later heartbeats try again."""
         self._warn_if_jobs_may_be_evicted()
         clock.follow(self.connection)
         if self.pubsub_thread is None:
@@ -138,9 +140,10 @@ class Worker(Performer):
             self._register_anew()
             self.set_state(WorkerStatus.STARTED)
         except OutOfMemoryError:
-            log.warning("⚠️  Redis is full: working unregistered")
-            return False
-        return True
+            self._warn_that_redis_is_full()
+
+    def _warn_that_redis_is_full(self) -> None:
+        log.warning("⚠️  Redis is full: it takes no new job; raise its maxmemory, or purge dead letters")
 
     def _register_anew(self) -> None:
         """RQ refuses to register over a key that is there; ours may be, from a try that broke off."""
@@ -174,6 +177,7 @@ class Worker(Performer):
         """Extend our key; register again when it is gone or a mere rest, as after a restart of Redis."""
         if pipeline is None and not self.connection.hexists(self.key, "birth"):
             self._register_anew()
+            log.info("👷 worker registered again", worker=self.name)
         super().heartbeat(timeout, pipeline)
 
     def get_heartbeat_ttl(self, job: RqJob, working_time: float = 0.0) -> int:  # noqa: ARG002 - the same for all

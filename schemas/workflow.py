@@ -9,10 +9,10 @@ from schemas.event import Event, Id, register
 
 @register
 class WorkflowCompleted(Event):
-    """An automation has run for an event, each of its actions done or given up."""
+    """An automation has run for an event, each of its actions done or given up; told anew once repaired."""
 
     type = "workflow.completed"
-    unique_by = ("trigger_id", "event_id")
+    unique_by = ("trigger_id", "event_id", "outcome")
     about = ("contact_id", "trigger_id")
 
     trigger_id: Id

@@ -72,7 +72,8 @@ def clean(event: Event, _hint: Hint) -> Event:
     kept.pop("user", None)
     kept["extra"] = _only(SENT_OF_JOB, kept.get("extra", {}).get("rq-job"))
     kept["request"] = _without_query(_only(SENT_OF_REQUEST, kept.get("request")))
-    return _without_addresses(logs.redacted(kept))  # type: ignore[no-any-return]
+    cleaned: Event = _without_addresses(logs.redacted(kept))
+    return cleaned
 
 
 def _only(names: tuple[str, ...], values: dict[str, Any] | None) -> dict[str, Any]:
@@ -111,7 +112,8 @@ class TaggedRqIntegration(RqIntegration):
     @staticmethod
     def setup_once() -> None:
         RqIntegration.setup_once()
-        BaseWorker.handle_exception = _tagging(BaseWorker.handle_exception)  # type: ignore[method-assign]
+        tagged = _tagging(BaseWorker.handle_exception)
+        BaseWorker.handle_exception = tagged  # type: ignore[method-assign]  # as Sentry's own does
 
 
 def _tagging(handle_exception: Callable[..., Any]) -> Callable[..., Any]:

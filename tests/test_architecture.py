@@ -199,6 +199,16 @@ def resolve(name: str) -> object:
     return getattr(importlib.import_module(module), function)
 
 
+def test_whoever_silences_the_type_checker_says_why() -> None:
+    """`# type: ignore[code]  # the reason`"""
+    lines = [(path, line) for path in PRODUCTION for line in path.read_text().splitlines()]
+    assert [
+        f"{path.relative_to(ROOT)}: {line}"
+        for path, line in lines
+        if "# type: ignore" in line and not re.search(r"# type: ignore\[[\w-]+\]  # \w", line)
+    ] == []
+
+
 def _code(path: Path) -> str:
     """The file without its comments and docstrings."""
     return ast.unparse(_without_docstrings(ast.parse(path.read_text())))

@@ -63,7 +63,8 @@ class Taking:
         return moved or None
 
     def _read(self, job_id: bytes, queue: str, taken: str) -> Claimed | None:
-        stored: dict[bytes, bytes] = self._connection.hgetall(RqJob.key_for(job_id.decode()))  # type: ignore[assignment]
+        found: Any = self._connection.hgetall(RqJob.key_for(job_id.decode()))
+        stored: dict[bytes, bytes] = found
         if b"data" not in stored:
             self._connection.delete(taken)  # deleted in the meantime, or never a job
             return None

@@ -26,6 +26,7 @@ from queues.scripts import Call, run
 from queues.worker import Worker
 
 HEARTBEAT = 570.0  # seconds between two signs of life: every second wait
+RETRY = 60.0  # seconds between two tries to be known to RQ's tools, once Redis was full
 LAPSE = 1_200  # seconds without one after which the worker counts as dead: two may come late
 
 
@@ -33,6 +34,7 @@ class FrugalWorker(Worker):
     """Runs jobs at once as `Worker` does; see queues/frugal/__init__.py for how it comes by them."""
 
     _last_seen_at = 0.0  # Unix time
+    _is_shown = False  # whether RQ's tools see it; a full Redis takes no new key
     ttl = LAPSE - 60  # RQ adds a minute
 
     def _lines(self) -> tuple[Doorbell, Wire]:
@@ -45,26 +47,29 @@ class FrugalWorker(Worker):
     def _seconds_to_wait(self, due_at: float | None) -> float:
         return max(0.001, min(LONGEST, due_at - clock.now())) if due_at else LONGEST
 
-    def _register(self) -> bool:
+    def _register(self) -> None:
         self._warn_if_jobs_may_be_evicted()
         if self.pubsub_thread is None:
             self.subscribe()
         self._register_anew()
-        return True
+        if not self._is_shown:
+            self._warn_that_redis_is_full()
 
     def _register_anew(self) -> None:
         """Known as one that may hold jobs before it holds any; what RQ's tools show is worth less."""
+        self._is_shown = False
         with suppress(OutOfMemoryError):
             super()._register_anew()
             self.set_state(WorkerStatus.STARTED)
+            self._is_shown = True
         run(self.connection, Call("frugal_register", (), [self.name, self._slots.number, LAPSE]))
         self._note_sign_of_life()
 
     def _heartbeat_when_due(self) -> None:
-        if self._silent_for() < HEARTBEAT:
+        if self._silent_for() < (HEARTBEAT if self._is_shown else RETRY):
             return
         self._note_sign_of_life()
-        if not self.connection.expire(self.key, LAPSE):
+        if not self._is_shown or not self.connection.expire(self.key, LAPSE):
             self._register_anew()
 
     def _note_sign_of_life(self) -> None:

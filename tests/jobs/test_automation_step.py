@@ -7,6 +7,7 @@ import hmac
 import json
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -28,6 +29,7 @@ from models.trigger import Trigger
 from models.trigger_run import TriggerRun
 from models.workspace import Workspace
 from publishers import events
+from queues import dead_letters
 from queues.connection import redis
 from queues.enqueue import NewJob, enqueue
 from queues.job import Job
@@ -385,6 +387,63 @@ def test_a_run_that_is_over_is_an_event_once(run_jobs: RunJobs, workspace: Works
     over, run = EventRecord.objects.get(type="workflow.completed"), TriggerRun.objects.get()
     assert over.payload["triggerId"] == str(run.trigger_id)
     assert (over.payload["outcome"], over.depth, over.causation_id) == ("succeeded", 1, str(run.event_id))
+
+
+def outcomes(run_id: str) -> list[str]:
+    """The ends of a run that were told of, in order."""
+    told = EventRecord.objects(type="workflow.completed").order_by("position")
+    return [record.payload["outcome"] for record in told if record.payload["triggerId"] in run_id]
+
+
+def test_a_run_that_was_repaired_is_told_of_as_it_ended_each_outcome_once(
+    run_jobs: RunJobs, workspace: Workspace
+) -> None:
+    run_id = happens(workspace, {"type": "create_task", "title": "Call {{contact.jobTitle}}"}, TASK)
+    for outcome in ("failed", "succeeded"):
+        conditions = [("event.triggerId", "equals", run_id.partition("-")[0])]
+        conditions.append(("event.outcome", "equals", outcome))
+        notice = {"type": "notify", "message": outcome}
+        automation(workspace, *conditions, event_type="workflow.completed", actions=[notice])
+    run_jobs()
+    dead_letters.requeue([f"automation-{run_id}-0"])  # too early
+    run_jobs()
+    assert (TriggerRun.objects.get(id=run_id).status, outcomes(run_id)) == ("failed", ["failed"])
+
+    Contact.objects.update(set__job_title="Admiral")
+    dead_letters.requeue([f"automation-{run_id}-0"])
+    run_jobs()
+    assert automation_step.run(run_id, 0) == "done"
+    run_jobs()
+
+    assert (TriggerRun.objects.get(id=run_id).status, outcomes(run_id)) == ("done", ["failed", "succeeded"])
+    told = [notice.message for notice in Notification.objects(kind="automation")]
+    assert sorted(told) == ["failed", "succeeded"]
+
+
+def test_a_requeued_step_that_has_to_wait_is_running_and_found_when_its_job_is_lost(
+    run_jobs: RunJobs, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_id = happens(workspace, TASK)
+    TriggerRun.end_step(run_id, 0, "failed", error="given up")
+    assert TriggerRun.settle(run_id)
+    with monkeypatch.context() as patch:
+        patch.setattr(create_task.Task, "create_once", failing(ConnectionError("not now")))
+        with pytest.raises(ConnectionError):
+            automation_step.run(run_id, 0)
+    assert TriggerRun.objects.get().status == "running"
+
+    redis().flushall()
+    monkeypatch.setattr(automations, "LOST_AGE", timedelta(seconds=-1))
+    assert automations.recover() == 1
+    run_jobs()
+    assert TriggerRun.objects.get().status == "done"
+
+
+def failing(error: Exception) -> Callable[..., Any]:
+    def fail(*_: Any, **__: Any) -> Any:
+        raise error
+
+    return fail
 
 
 def test_the_history_says_no_more_of_an_error_than_a_log_may(

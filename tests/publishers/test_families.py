@@ -19,6 +19,7 @@ from models.form_submission import FormSubmission
 from models.send_attempt import SendAttempt
 from models.task import Task
 from models.trigger_run import TriggerRun
+from models.visitor import Visitor
 from models.visitor_event import VisitorEvent
 from publishers import (
     activities,
@@ -69,6 +70,7 @@ message = EmailMessage(
 )
 account = EmailAccount(id=OTHER, workspace_id=WORKSPACE)
 attempt = SendAttempt(id=ID, workspace_id=WORKSPACE, contact_id=OTHER)
+visitor = Visitor(id=f"{WORKSPACE}:v", contact_id=ID, untold=OTHER)
 run = TriggerRun(id="r", workspace_id=WORKSPACE, trigger_id=ID, event_id=OTHER, correlation_id="c", depth=2)
 
 CALLS: dict[str, Callable[[], None]] = {
@@ -99,7 +101,7 @@ CALLS: dict[str, Callable[[], None]] = {
     "form.submitted": lambda: forms.submitted(submission),
     "page.viewed": lambda: events.announce(pages.view(visit)),
     "visits.tracked": lambda: pages.tracked(WORKSPACE, [tracked]),
-    "visitor.identified": lambda: pages.identified(WORKSPACE, "v", ID),
+    "visitor.identified": lambda: pages.identified(WORKSPACE, visitor),
     "email.received": lambda: emails.received(message, account),
     "email.replied": lambda: emails.replied(message, account, in_reply_to=OTHER),
     "email.forwarded": lambda: emails.forwarded(message, account),

@@ -57,7 +57,11 @@ def start_worker(stores: None, tmp_path: Path) -> Iterator[StartWorker]:
 
 def rq_environment() -> dict[str, str]:
     """What RQ's own tools need: as `flask env` says."""
-    return {"RQ_REDIS_URL": os.environ["REDIS_URL"], "RQ_JOB_CLASS": "queues.job.Job"}
+    return {
+        "RQ_REDIS_URL": os.environ["REDIS_URL"],
+        "RQ_JOB_CLASS": "queues.job.Job",
+        "RQ_QUEUE_CLASS": "queues.queue.Queue",
+    }
 
 
 def new_job(func: str, job_id: str, queue: str = "analytics", **kwargs: object) -> NewJob:

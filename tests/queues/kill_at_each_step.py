@@ -69,11 +69,10 @@ class Mortal(profiles.worker()):  # type: ignore[misc]
 
     step = 0
 
-    def _register(self) -> bool:
-        is_registered: bool = super()._register()
+    def _register(self) -> None:
+        super()._register()
         if self.step:
             _die_before_sending(self.step)
-        return is_registered
 
 
 def _die_before_sending(step: int) -> None:

@@ -8,10 +8,11 @@ from __future__ import annotations
 import os
 import subprocess
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 
-from queues import heartbeats
+from queues import claim, clock, heartbeats
 from queues.chains import chain
 from queues.connection import redis
 from queues.enqueue import enqueue, enqueue_many
@@ -82,6 +83,18 @@ def test_rq_empty_drops_what_waits_on_that_queue_only(start_worker: StartWorker)
     assert enqueue(new_job("note", "n1", what="again"))
     start_worker(**FAST)
     wait_until(lambda: sorted(ledger()) == ["again", "other"])
+
+
+def test_rq_empty_and_rq_info_know_the_lanes_of_a_long_queue(clean_redis: None) -> None:
+    for workspace, number in (("a", 700), ("b", 40)):
+        of_workspace = {"meta": {"workspace_id": workspace}}
+        enqueue_many([replace(new_job("noop", f"{workspace}{n}"), **of_workspace) for n in range(number)])
+    enqueue(new_job("noop", "other", queue="crm-events"))
+    assert rq("info", "--raw", "--only-queues", "analytics").startswith("queue analytics 740, 0 executing")
+    assert "740 jobs removed from analytics queue" in rq("empty", "analytics")
+    assert redis().keys("rq:job:*") == [b"rq:job:other"]
+    assert not redis().keys("clianta:lane*")
+    assert claim.claim(redis(), "w", 3, clock.moment()).claimed[0].job.id == "other"
 
 
 @pytest.mark.parametrize("worker_class", WORKERS)

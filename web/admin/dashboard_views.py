@@ -8,7 +8,6 @@ from typing import Any
 
 import rq_dashboard.web as theirs
 from flask import jsonify, url_for
-from rq import Queue
 from rq.utils import as_text
 from werkzeug.wrappers import Response as BaseResponse
 
@@ -17,6 +16,7 @@ from queues.connection import redis
 from queues.enqueue import existing
 from queues.job import Job
 from queues.names import BY_PRIORITY, QUEUES
+from queues.queue import Queue
 from web.admin import guard
 
 REGISTRIES = ("queued", "scheduled", "deferred", "started", "finished", "failed", "canceled")
@@ -84,9 +84,11 @@ def _escape(value: Any) -> Any:
 
 
 def empty_queue(queue_name: str, registry_name: str) -> Any:
-    if registry_name != "failed" or queue_name not in QUEUES:
-        return theirs.empty_queue(queue_name, registry_name)
-    return jsonify(status="OK", count=sum(moved.done for moved in dead_letters.purge_all(queue_name)))
+    if registry_name == "queued":
+        return jsonify(status="OK", count=Queue(queue_name, connection=redis()).empty())
+    if registry_name == "failed" and queue_name in QUEUES:
+        return jsonify(status="OK", count=sum(moved.done for moved in dead_letters.purge_all(queue_name)))
+    return theirs.empty_queue(queue_name, registry_name)
 
 
 def page_of_jobs(

@@ -18,8 +18,13 @@ def show(as_json: bool) -> None:
 
     Run them in the project's folder. The output holds the password of Redis: it is meant for eval.
     """
-    # RQ reads these when it gets no --url and no --job-class. The job class keeps every job JSON.
-    variables = {"RQ_REDIS_URL": config.settings().redis_location, "RQ_JOB_CLASS": "queues.job.Job"}
+    # RQ reads these when it gets no --url and no classes. The job class keeps every job JSON; the queue class
+    # knows the lanes of a long queue.
+    variables = {
+        "RQ_REDIS_URL": config.settings().redis_location,
+        "RQ_JOB_CLASS": "queues.job.Job",
+        "RQ_QUEUE_CLASS": "queues.queue.Queue",
+    }
     if as_json:
         output.as_json(variables)
         return

@@ -86,8 +86,7 @@ def _show(found: list[Count], unfinished: int, replayed: int, dry_run: bool) -> 
         if count.status != DONE
     ]
     if rows:
-        columns = ("event", ("version", "right"), "status", ("events", "right"), "")
-        output.table(columns, rows, empty="")
+        output.table(["event", ("version", "right"), "status", ("events", "right"), ""], rows, empty="")
     text = f"{unfinished} events are not done; " + (
         "a replay would handle those that have no job." if dry_run else f"{replayed} were put on the queue."
     )

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
 import click
 from rich.console import Console
@@ -48,12 +48,14 @@ def console() -> Console:
     return Console(file=sys.stdout, width=WIDTH, highlight=False, soft_wrap=False)
 
 
-def table(columns: Sequence[str | tuple[str, str]], rows: Iterable[Sequence[Any]], *, empty: str) -> None:
+def table(
+    columns: Sequence[str | tuple[str, Literal["right"]]], rows: Iterable[Sequence[Any]], *, empty: str
+) -> None:
     """Print a table; a column is a title or (title, "right"). Without rows the sentence `empty`."""
     grid = Table(box=None, pad_edge=False, header_style="bold", width=None)
     for column in columns:
-        title, justify = column if isinstance(column, tuple) else (column, "left")
-        grid.add_column(title, justify=justify, overflow="fold")  # type: ignore[arg-type]
+        title, *is_right = [column] if isinstance(column, str) else column
+        grid.add_column(title, justify="right" if is_right else "left", overflow="fold")
     for row in rows:
         grid.add_row(*(_text(cell) for cell in row))
     console().print(grid if grid.row_count else empty)

@@ -1,4 +1,4 @@
-"""`flask queues`: what they hold, and which are paused."""
+"""`flask queues`: what they hold, which are paused, and emptying one."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ from dataclasses import asdict
 import click
 
 from queues import counts, pause
+from queues.connection import redis
+from queues.names import options
+from queues.queue import Queue
 from web.cli import output
 from web.cli.command import Group, example, json_option
 
@@ -23,7 +26,7 @@ COLUMNS = ("waiting", "running", "scheduled", "failed", "finished")
 @json_option
 @click.pass_context
 def commands(context: click.Context, as_json: bool) -> None:
-    """Show how many jobs each queue holds, by state; pause and resume queues."""
+    """Show how many jobs each queue holds, by state; pause, resume and empty queues."""
     if context.invoked_subcommand:
         return
     rows, paused = [asdict(row) for row in counts.counts()], pause.paused()
@@ -64,6 +67,30 @@ def pause_(queue: str, reason: str, by: str, as_json: bool) -> None:
 def resume(queue: str, as_json: bool) -> None:
     """Let a paused queue go on."""
     _report(queue, "running", pause.resume(queue), as_json)
+
+
+@commands.command("empty", epilog=example("flask queues empty ai-jobs", "flask queues empty ai-jobs --yes"))
+@click.argument("queue")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@json_option
+def empty(queue: str, yes: bool, as_json: bool) -> None:
+    """Delete the jobs that wait on a queue, and cancel what waits for them.
+
+    Running, delayed and failed jobs stay. Events come back: the relay enqueues those whose job is gone.
+    """
+    emptied = Queue(options(queue).name, connection=redis())
+    number = emptied.count
+    if number and not yes:
+        click.confirm(f"Delete {number:,} waiting jobs of {queue} for good?", abort=True, err=True)
+    deleted = 0
+    with output.progress("Deleting", number) as bar:
+        for part in emptied.empty_in_parts():
+            deleted += part
+            bar.advance(bar.task_ids[0], part)
+    if as_json:
+        output.as_json({"queue": queue, "deleted": deleted})
+    else:
+        output.console().print(f"{deleted:,} jobs of {queue} deleted.")
 
 
 def _report(queue: str, state: str, is_new: bool, as_json: bool) -> None:

@@ -35,7 +35,7 @@ def publish(
     with events.batch():
         _tell_news(contact)
         if visitor:
-            pages.identified(contact.workspace_id, visitor.given_id, contact.id)
+            pages.identified(contact.workspace_id, visitor)
         if submission:
             forms.submitted(submission)
     if contact.unannounced:

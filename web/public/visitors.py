@@ -33,7 +33,7 @@ def link(workspace: Workspace, contact: Contact, visitor_id: str) -> Visitor | N
     if visitor is None:
         return None
     VisitorEvent.link_visitor(workspace.id, visitor_id, contact.id)
-    if not visitor.is_uncounted:
+    if not visitor.untold:
         return None
     if not VisitorEvent.views_of(workspace.id, visitor_id, contact.id, limit=1):
         visitor.counted()

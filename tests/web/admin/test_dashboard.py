@@ -110,7 +110,7 @@ def test_it_empties_and_deletes(admin: Visitor) -> None:
     assert admin.post(f"{ROOT}/queue/crm-events/failed/empty").json == {"status": "OK", "count": 3}
     assert admin.post(f"{ROOT}/job/{waiting[0]}/delete").json == {"status": "OK"}
     assert redis().lrange(keys.queue_key("analytics"), 0, -1) == [waiting[1].encode()]
-    assert admin.post(f"{ROOT}/queue/analytics/queued/empty").json == {"status": "OK"}
+    assert admin.post(f"{ROOT}/queue/analytics/queued/empty").json == {"status": "OK", "count": 1}
     assert redis().llen(keys.queue_key("analytics")) == 0
 
 

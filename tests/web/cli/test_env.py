@@ -9,6 +9,7 @@ from queues import dead_letters, keys
 from queues.connection import redis
 from queues.job import Job
 from tests import failing, pickles
+from tests.queues.conftest import rq_environment
 from tests.web.cli.conftest import Flask_, Shell
 
 
@@ -24,7 +25,7 @@ def test_a_password_with_quotes_survives_eval(shell: Shell) -> None:
 
 
 def test_the_environment_as_json(flask_json: Callable[..., dict[str, str]]) -> None:
-    assert flask_json("env") == {"RQ_REDIS_URL": os.environ["REDIS_URL"], "RQ_JOB_CLASS": "queues.job.Job"}
+    assert flask_json("env") == rq_environment()
 
 
 def test_rq_requeue_works_as_typed_and_writes_no_pickle(shell: Shell, run_jobs: Callable[[], int]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from tests import failing
 from tests.web.cli.conftest import Flask_
 
 
@@ -29,3 +30,13 @@ def test_an_unknown_queue_is_one_line(flask: Flask_) -> None:
     result = flask("queues", "pause", "nope")
     assert result.exit_code == 1
     assert "there is no queue 'nope'" in result.output
+
+
+def test_a_queue_is_emptied_when_asked_for_by_name(flask: Flask_, flask_json: Callable[..., Any]) -> None:
+    failing.enqueue(120, queue="analytics")
+    result = flask("queues", "empty", "analytics", input="n\n")
+    assert result.exit_code == 1
+    assert "Delete 120 waiting jobs of analytics for good?" in result.stderr
+    assert flask_json("queues", "empty", "analytics", "--yes") == {"queue": "analytics", "deleted": 120}
+    assert flask("queues", "empty", "analytics").stdout == "0 jobs of analytics deleted.\n"
+    assert "there is no queue 'nope'" in flask("queues", "empty", "nope").output

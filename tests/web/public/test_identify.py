@@ -138,6 +138,56 @@ def test_a_retry_publishes_the_creation_that_a_crash_held_back(
     assert not Contact.objects.get().unannounced
 
 
+def identifications() -> list[str]:
+    """The contacts that were told of, in order."""
+    told = EventRecord.objects(type="visitor.identified").order_by("id")
+    return [record.payload["contactId"] for record in told]
+
+
+def test_an_identification_is_told_once_though_its_request_died_after_telling(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def die(*_: object) -> None:
+        raise AutoReconnect("connection lost")
+
+    api.track(api.event())
+    with monkeypatch.context() as patch:
+        patch.setattr(Visitor, "counted", die)
+        assert api.identify().status_code == 503
+    contact_id = api.identify().json["contactId"]
+    api.identify()
+
+    assert identifications() == [contact_id]
+
+
+def test_who_becomes_somebody_else_and_comes_back_is_told_of_each_time(api: Api) -> None:
+    api.track(api.event())
+    grace = api.identify("grace@navy.test").json["contactId"]
+    api.identify("ada@navy.test")
+    api.track(api.event(eventName="as Ada"))
+    ada = api.identify("ada@navy.test").json["contactId"]
+    for _ in range(2):
+        api.identify("grace@navy.test")
+
+    assert identifications() == [grace, grace]
+    api.identify("ada@navy.test")
+    assert identifications() == [grace, grace, ada]
+
+
+def test_a_late_end_of_the_first_identification_leaves_the_next_one_of_the_same_person_to_be_told(
+    api: Api,
+) -> None:
+    grace, ada = ObjectId(), ObjectId()
+    first = Visitor.identify(api.workspace.id, "v", grace)
+    Visitor.identify(api.workspace.id, "v", ada)
+    again = Visitor.identify(api.workspace.id, "v", grace)
+    assert first
+    assert again
+    first.counted()
+
+    assert Visitor.objects.get().untold == again.untold != first.untold
+
+
 def test_many_identifications_at_once_make_one_contact(api: Api) -> None:
     body = {"workspaceId": str(api.workspace.id), "visitorId": "v", "email": "grace@navy.test"}
 
