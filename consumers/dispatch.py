@@ -70,13 +70,14 @@ def mark_abandoned(job: Job, kind: type[BaseException], *_: Any) -> None:
 
 
 def _react(event_id: str, event: dict[str, Any]) -> None:
-    fact = _decode(event_id, event)
+    is_carried = not isinstance(event, dict) or "payload" in event
+    fact = _decode(event_id, event) if is_carried else None
     record = _take(event_id, event)
     if record is None:
         log.info("⏸️  event waits for its turn, or is done")
         return
     job = record.job_id
-    following = _handle(fact, record, job)
+    following = _handle(fact or _decode(event_id, record.envelope()), record, job)
     for _ in range(MOST_FOLLOWING):
         if following is None:
             return

@@ -22,12 +22,11 @@ from mongoengine import (
     StringField,
 )
 from pymongo import UpdateOne
-from pymongo.errors import BulkWriteError
 
 import config
 from models.fields import PlainField
 from models.personal import Person, delete
-from models.store import DUPLICATE_KEY, now
+from models.store import insert_new, now
 
 PENDING, QUEUED, WAITING, DONE, FAILED = "pending", "queued", "waiting", "done", "failed"
 OPEN = (PENDING, QUEUED, WAITING)  # the next event of the same record has to wait for these
@@ -99,16 +98,12 @@ class EventRecord(Document):
     @classmethod
     def accept(cls, records: list[EventRecord]) -> list[EventRecord]:
         """Store new events with one command. Of an event with a known key the stored record comes back."""
-        try:
-            cls._get_collection().insert_many([record.to_mongo() for record in records], ordered=False)
+        refused = insert_new(cls, [record.to_mongo() for record in records])
+        if not refused:
             return records
-        except BulkWriteError as error:
-            others = [e for e in error.details["writeErrors"] if e["code"] != DUPLICATE_KEY]
-            if others:
-                raise
-            taken = {records[e["index"]].key for e in error.details["writeErrors"]}
-            stored = {record.key: record for record in cls.objects(key__in=list(taken))}
-            return [stored.get(record.key, record) if record.key in taken else record for record in records]
+        taken = {records[place].key for place in refused}
+        stored = {record.key: record for record in cls.objects(key__in=list(taken))}
+        return [stored.get(record.key, record) if record.key in taken else record for record in records]
 
     @classmethod
     def by_keys(cls, keys: Iterable[str]) -> list[EventRecord]:
