@@ -1,11 +1,13 @@
 """Send one mail to one contact, once.
 
-The attempt is stored before the mail is sent. When a worker dies in between, nobody knows whether the server
-took it, so it is never sent again: the attempt's outcome stays `unknown` until the mail turns up in Sent.
+The attempt is stored before the mail is sent. Only the worker that stored it sends, and says what became of
+it. When that one dies in between, nobody knows whether the server took the mail, so it is never sent again:
+once no worker can be at it any more, its outcome is `unknown`, until the mail turns up in Sent.
 """
 
 from __future__ import annotations
 
+from datetime import timedelta
 from email.message import EmailMessage as OutgoingMessage
 
 import structlog
@@ -32,7 +34,17 @@ from services.mail.errors import (
 from services.mail.message import Address
 from services.mail.settings import Security, SmtpSettings
 
+LONGEST_TRY = timedelta(minutes=10)  # no queue that sends mail lets a job run for longer
+
 log = structlog.get_logger()
+
+
+class StillSending(Exception):
+    """Another worker has this very mail in hand, or died with it: look again when it must have ended."""
+
+    def __init__(self, left: timedelta):
+        self.retry_after = left.total_seconds()
+        super().__init__(f"another worker is sending this mail, or died: looked at again in {left.seconds} s")
 
 
 class CannotSend(Exception):
@@ -59,23 +71,23 @@ def send_once(
     or unsubscribed or unreachable, when the address is suppressed.
 
     `name` is the unique part of its Message-ID. Raises `MailboxUnavailable` to be tried again, when the
-    server certainly took nothing; the mailbox's own errors after locking it.
+    server certainly took nothing; `StillSending`, to be tried again when that has ended; the mailbox's own
+    errors after locking it. Safe to run twice, and at the same time.
     """
     message_id = f"{name}@{account.address.rpartition('@')[2]}"
     message = _message(account, contact, subject, text, message_id)
+    suppressed = Suppression.of(account.workspace_id, contact.email)
     attempt = SendAttempt.begin(
         key,
         workspace_id=account.workspace_id,
         contact_id=contact.id,
         account_id=account.id,
         message_id=message_id,
+        **({"status": suppressed.reason, "ended_at": store.now()} if suppressed else {}),
     )
     if attempt is None:
         return _reconcile(SendAttempt.of(key))
-    if suppressed := Suppression.of(account.workspace_id, contact.email):
-        attempt.end(suppressed.reason)
-        return str(suppressed.reason)
-    return _make(attempt, account, message)
+    return str(suppressed.reason) if suppressed else _make(attempt, account, message)
 
 
 def _message(
@@ -94,10 +106,14 @@ def _message(
 
 
 def _reconcile(attempt: SendAttempt) -> str:
-    """An attempt was made before: if it was left in the middle, look whether the mail is in Sent."""
+    """What became of an attempt that was made before, here or elsewhere; by the mail in Sent, if need be."""
     if attempt.status in ("sending", "unknown"):
-        sent = EmailMessage.by_message_ids(attempt.workspace_id, [attempt.message_id])
-        attempt.end("sent" if sent else "unknown")
+        if EmailMessage.by_message_ids(attempt.workspace_id, [attempt.message_id]):
+            attempt.end("sent")
+        elif (left := attempt.started_at + LONGEST_TRY - store.now()) <= timedelta(0):
+            attempt.give_up()
+        elif attempt.status == "sending":
+            raise StillSending(left)
     return str(attempt.reload().status)
 
 

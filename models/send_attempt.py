@@ -52,7 +52,7 @@ class SendAttempt(Document):
         return found
 
     def end(self, status: str, reason: str = "") -> None:
-        """Record what became of it. A known outcome stays; an unknown one may become known."""
+        """Whoever made it says what became of it. A known outcome stays; an unknown one may become known."""
         SendAttempt.objects(id=self.id, status__in=["sending", "unknown"]).update_one(
             set__status=status, set__reason=reason, set__ended_at=now()
         )
@@ -64,9 +64,18 @@ class SendAttempt(Document):
             workspace_id=workspace_id, message_id__in=message_ids, status__in=["sending", "unknown"]
         ).update(set__status="sent", set__ended_at=now(), unset__reason=True)
 
+    def give_up(self) -> None:
+        """Nobody is at it any more, so nobody will say what became of it."""
+        SendAttempt.objects(id=self.id, status="sending").update_one(
+            set__status="unknown", set__ended_at=now()
+        )
+
     def take_back(self) -> None:
-        """The server certainly took nothing: forget the attempt, so that it can be made again."""
-        SendAttempt.objects(id=self.id, status="sending").delete()
+        """Whoever made it knows that the server took nothing: forget it, so that it can be made again.
+
+        Also when others have given it up. The next attempt has an id of its own, so it is safe from this one.
+        """
+        SendAttempt.objects(id=self.id, status__in=["sending", "unknown"]).delete()
 
     @classmethod
     def erase(cls, person: Person) -> int:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import imapclient
 import pytest
+from pymongo.errors import AutoReconnect
 
-from jobs import welcome_email
+from jobs import single_mail, welcome_email
+from models import store
 from models.contact import Contact
 from models.email_account import EmailAccount, MailServer
 from models.email_message import EmailMessage
@@ -17,6 +21,7 @@ from models.send_attempt import SendAttempt
 from models.suppression import Suppression
 from models.workspace import Member, WelcomeEmail, Workspace
 from publishers import events
+from queues.names import CRM_WORKFLOW_BRIDGE, EMAIL_SYNC, options
 from sandbox import mail_server
 from sandbox.process import Server, free_port
 from schemas.contact import ContactCreated
@@ -68,6 +73,11 @@ def inbox(server: Server, user: str = "new@acme.test") -> list[bytes]:
         client.login(user, PASSWORD)
         client.select_folder("INBOX", readonly=True)
         return [data[b"BODY[]"] for data in client.fetch(client.search(), ["BODY.PEEK[]"]).values()]
+
+
+def long_ago() -> None:
+    """No worker can be at it any more."""
+    SendAttempt.objects.update(set__started_at=store.now() - single_mail.LONGEST_TRY)
 
 
 def test_a_new_contact_gets_one_welcome_e_mail(
@@ -160,6 +170,7 @@ def test_an_attempt_left_in_the_middle_is_settled_by_the_mail_in_sent(workspace:
         message_id=f"welcome.{new.id}@acme.test",
     )
     assert attempt is not None
+    long_ago()
     assert welcome_email.send(str(new.id)) == "unknown"
     EmailMessage(
         workspace_id=workspace.id,
@@ -198,5 +209,65 @@ def test_a_worker_that_dies_at_any_step_sends_at_most_one_mail_and_never_claims_
         dying(patch, owner, name, is_after=when == "after")
         with pytest.raises(Killed):
             welcome_email.send(str(new.id))
+    if SendAttempt.objects(status="sending"):
+        with pytest.raises(single_mail.StillSending):
+            welcome_email.send(str(new.id))
+        long_ago()
     assert [welcome_email.send(str(new.id)) for _ in range(2)] == [outcome] * 2
     assert len(inbox(server)) - before == mails
+
+
+# What the worker that sends learns in the end, and how often the mail is there when its job was tried again.
+TRUTHS = [(None, "sent"), (MailboxUnavailable("away"), "sent"), (SendOutcomeUnknown("broke off"), "unknown")]
+
+
+@pytest.mark.parametrize("is_late", [False, True], ids=["soon", "when it was given up"])
+@pytest.mark.parametrize(("error", "outcome"), TRUTHS, ids=["sent", "away", "unknown"])
+def test_a_job_that_runs_twice_at_once_sends_one_mail_and_the_one_that_sends_says_what_became_of_it(
+    workspace: Workspace,
+    server: Server,
+    monkeypatch: pytest.MonkeyPatch,
+    error: Exception | None,
+    outcome: str,
+    is_late: bool,
+) -> None:
+    before, new, real = len(inbox(server)), contact(workspace), smtp.send
+
+    def send_while_another_worker_has_the_job(*args: Any) -> None:
+        with pytest.raises(single_mail.StillSending) as waits:
+            welcome_email.send(str(new.id))
+        assert 0 < waits.value.retry_after <= single_mail.LONGEST_TRY.total_seconds()
+        if is_late:
+            long_ago()
+            assert welcome_email.send(str(new.id)) == "unknown"
+        if error:
+            raise error
+        real(*args)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(smtp, "send", send_while_another_worker_has_the_job)
+        with suppress(MailboxUnavailable):
+            assert welcome_email.send(str(new.id)) == outcome
+    assert [welcome_email.send(str(new.id)) for _ in range(2)] == [outcome] * 2
+    assert len(inbox(server)) - before == (outcome == "sent")
+
+
+def test_a_store_that_fails_before_the_attempt_leaves_the_mail_to_be_sent(
+    workspace: Workspace, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, new = len(inbox(server)), contact(workspace)
+
+    def fail(*_: object) -> None:
+        raise AutoReconnect("connection lost")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Suppression, "of", fail)
+        with pytest.raises(AutoReconnect):
+            welcome_email.send(str(new.id))
+    assert welcome_email.send(str(new.id)) == "sent"
+    assert len(inbox(server)) - before == 1
+
+
+def test_nobody_gives_a_try_up_while_a_queue_lets_its_job_run() -> None:
+    longest = max(options(name).timeout for name in (EMAIL_SYNC, CRM_WORKFLOW_BRIDGE))
+    assert single_mail.LONGEST_TRY.total_seconds() >= longest
