@@ -14,7 +14,8 @@ from bson import ObjectId
 
 from consumers import dispatch, registry
 from consumers.registry import Delivery
-from models.event import OPEN, EventRecord
+from models import store
+from models.event import OPEN, PENDING, WAITING, EventRecord
 from publishers import events, relay
 from queues.connection import redis
 from schemas.contact import ContactUpdated
@@ -70,9 +71,10 @@ def publish(name: str) -> None:
 
 
 def keep_relaying() -> None:
+    """Sooner than it would; but of what is queued it knows that no job can still be at it."""
     for _ in range(8):
         try:
-            make_due()
+            EventRecord.objects(status__in=[PENDING, WAITING]).update(set__relay_at=store.now())
             relay.relay()
         except Killed:
             continue
