@@ -70,13 +70,14 @@ def mark_abandoned(job: Job, kind: type[BaseException], *_: Any) -> None:
 
 
 def _react(event_id: str, event: dict[str, Any]) -> None:
-    fact = _decode(event_id, event)
+    is_carried = not isinstance(event, dict) or "payload" in event
+    fact = _decode(event_id, event) if is_carried else None
     record = _take(event_id, event)
     if record is None:
         log.info("⏸️  event waits for its turn, or is done")
         return
     job = record.job_id
-    following = _handle(fact, record, job)
+    following = _handle(fact or _decode(event_id, record.envelope()), record, job)
     for _ in range(MOST_FOLLOWING):
         if following is None:
             return
@@ -128,19 +129,19 @@ def _take(event_id: str, event: dict[str, Any]) -> EventRecord | None:
     raise BadEvent(f"event {event_id} is not in the ledger: publish it, do not enqueue it")
 
 
-def _run_all(fact: Event, delivery: Delivery, record: EventRecord) -> list[str]:
-    """Run each reaction that is not done yet; returns their names, to be recorded with one command."""
-    done: list[str] = []
+def _run_all(fact: Event, delivery: Delivery, record: EventRecord) -> dict[str, bool]:
+    """Run each reaction that is not done yet; returns which, to be recorded with one command."""
+    done: dict[str, bool] = {}
     errors: list[Exception] = []
     try:
         for name, run in reactions(fact.type).items():
             if name in record.reactions:
                 continue
-            error = _run(name, run, fact, delivery)
-            if error:
-                errors.append(error)
+            outcome = _run(name, run, fact, delivery)
+            if isinstance(outcome, Exception):
+                errors.append(outcome)
             else:
-                done.append(name)
+                done[name] = outcome
     except JobTimeoutException:  # the job's time is up: the others get theirs at the retry
         record.note(done)
         raise
@@ -150,13 +151,13 @@ def _run_all(fact: Event, delivery: Delivery, record: EventRecord) -> list[str]:
     return done
 
 
-def _run(name: str, run: Reaction, fact: Event, delivery: Delivery) -> Exception | None:
+def _run(name: str, run: Reaction, fact: Event, delivery: Delivery) -> Exception | bool:
+    """Run one; returns whether it handed work on, or how it failed."""
     try:
-        run(fact, delivery)
+        return bool(run(fact, delivery))
     except JobTimeoutException:
         raise
     except Exception as error:  # noqa: BLE001 - raised again, as a group, when the others had their turn
         error.add_note(f"in the reaction {name} to {fact.type} {delivery.event_id}")
         log.warning("⚠️  reaction failed", reaction=name, error=f"{type(error).__name__}: {error}")
         return error
-    return None

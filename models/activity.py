@@ -73,7 +73,7 @@ class Activity(Document):
         """
         moment = now()
         rows = [{"details": {}, "created_at": moment, **entry} for entry in entries]
-        return store.insert_new(cls, rows)
+        return len(rows) - len(store.insert_new(cls, rows))
 
     @classmethod
     def timeline(

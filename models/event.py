@@ -7,8 +7,9 @@ dead letter.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
+from types import MappingProxyType
 from typing import Any
 
 from bson import ObjectId
@@ -21,12 +22,11 @@ from mongoengine import (
     StringField,
 )
 from pymongo import UpdateOne
-from pymongo.errors import BulkWriteError
 
 import config
 from models.fields import PlainField
 from models.personal import Person, delete
-from models.store import DUPLICATE_KEY, now
+from models.store import insert_new, now
 
 PENDING, QUEUED, WAITING, DONE, FAILED = "pending", "queued", "waiting", "done", "failed"
 OPEN = (PENDING, QUEUED, WAITING)  # the next event of the same record has to wait for these
@@ -35,6 +35,8 @@ OPEN = (PENDING, QUEUED, WAITING)  # the next event of the same record has to wa
 PENDING_FOR = timedelta(seconds=5)  # a publisher that is alive has enqueued by then
 QUEUED_FOR = timedelta(hours=1)  # far beyond the retries (36 s): by then a job is done, dead, or lost
 WAITING_FOR = timedelta(minutes=10)  # beyond the retries of the one before it, its time limit each time
+
+NONE: Mapping[str, bool] = MappingProxyType({})
 
 ENDED = {"turn": "", "relay_at": ""}  # what an open event has, and one that ended has not
 
@@ -55,6 +57,7 @@ class EventRecord(Document):
     runs = IntField(default=0)  # how often it was put on the queue once more, each time as a new job
     carried_by = StringField()  # the job of an earlier event of its subject, which handles it after that one
     reactions = PlainField()  # reaction name -> when it was done
+    handed_on = PlainField(default=None)  # of these, whose jobs do the rest -> True; absent: none's
     accepted_at = DateTimeField(default=now)
     turn = (
         StringField()
@@ -95,16 +98,12 @@ class EventRecord(Document):
     @classmethod
     def accept(cls, records: list[EventRecord]) -> list[EventRecord]:
         """Store new events with one command. Of an event with a known key the stored record comes back."""
-        try:
-            cls._get_collection().insert_many([record.to_mongo() for record in records], ordered=False)
+        refused = insert_new(cls, [record.to_mongo() for record in records])
+        if not refused:
             return records
-        except BulkWriteError as error:
-            others = [e for e in error.details["writeErrors"] if e["code"] != DUPLICATE_KEY]
-            if others:
-                raise
-            taken = {records[e["index"]].key for e in error.details["writeErrors"]}
-            stored = {record.key: record for record in cls.objects(key__in=list(taken))}
-            return [stored.get(record.key, record) if record.key in taken else record for record in records]
+        taken = {records[place].key for place in refused}
+        stored = {record.key: record for record in cls.objects(key__in=list(taken))}
+        return [stored.get(record.key, record) if record.key in taken else record for record in records]
 
     @classmethod
     def by_keys(cls, keys: Iterable[str]) -> list[EventRecord]:
@@ -194,22 +193,22 @@ class EventRecord(Document):
     def mark_reaction(self, name: str) -> None:
         EventRecord.objects(id=self.id).update_one(**{f"set__reactions__{name}": now()})
 
-    def note(self, reactions: Iterable[str]) -> None:
-        """These reactions took effect, others did not."""
+    def note(self, reactions: Mapping[str, bool]) -> None:
+        """These reactions took effect, others did not. True: its jobs do the rest."""
         if changes := _done(reactions):
             EventRecord._get_collection().update_one({"_id": self.id}, {"$set": changes})
 
-    def mark_done(self, reactions: Iterable[str] = (), drop: Iterable[str] = ()) -> bool:
+    def mark_done(self, reactions: Mapping[str, bool] = NONE, drop: Iterable[str] = ()) -> bool:
         """Every reaction took effect, these last; returns whether another event waits for it.
 
-        `drop`: lists of its payload, what they held is stored elsewhere by now.
+        `reactions`: as in `note`. `drop`: lists of its payload, what they held is stored elsewhere by now.
         """
         emptied: dict[str, Any] = {f"payload.{field}": [] for field in drop}
         change = {"$set": _all_done(reactions) | emptied, "$unset": {"error": "", **ENDED}}
         return self._end(self.id, change, bool(self.is_followed))
 
     @classmethod
-    def mark_all_done(cls, ids: Sequence[ObjectId], reactions: Iterable[str]) -> None:
+    def mark_all_done(cls, ids: Sequence[ObjectId], reactions: Mapping[str, bool]) -> None:
         """As `mark_done`, for events without a subject: nobody waits for them."""
         change = {"$set": _all_done(reactions), "$unset": {"error": "", **ENDED}}
         cls._get_collection().update_many({"_id": {"$in": list(ids)}, "status": {"$ne": DONE}}, change)
@@ -274,12 +273,13 @@ class EventRecord(Document):
         cls._get_collection().delete_many({"key": {"$in": list(keys)}})
 
 
-def _done(reactions: Iterable[str]) -> dict[str, datetime]:
+def _done(reactions: Mapping[str, bool]) -> dict[str, Any]:
     moment = now()
-    return {f"reactions.{name}": moment for name in reactions}
+    handed_on = {f"handed_on.{name}": True for name, has_handed_on in reactions.items() if has_handed_on}
+    return {f"reactions.{name}": moment for name in reactions} | handed_on
 
 
-def _all_done(reactions: Iterable[str]) -> dict[str, Any]:
+def _all_done(reactions: Mapping[str, bool]) -> dict[str, Any]:
     moment = now()
     keep = timedelta(days=config.settings().events_keep_days)
     return {"status": DONE, "done_at": moment, "expires_at": moment + keep, **_done(reactions)}

@@ -30,7 +30,7 @@ class LifecycleStep(Document):
     @classmethod
     def record_all(cls, rows: Sequence[Mapping[str, Any]]) -> int:
         """Enter those that are not known, with one insert; returns how many. Safe to run twice."""
-        return store.insert_new(cls, rows)
+        return len(rows) - len(store.insert_new(cls, rows))
 
     @classmethod
     def of(cls, contact_id: ObjectId) -> list[LifecycleStep]:

@@ -19,11 +19,10 @@ from mongoengine import (
     ObjectIdField,
     StringField,
 )
-from pymongo.errors import BulkWriteError
 
 import config
 from models.personal import Person, delete
-from models.store import DUPLICATE_KEY, now
+from models.store import insert_new, now
 
 WAITING, RETRYING, DONE, SKIPPED, FAILED = "waiting", "retrying", "done", "skipped", "failed"
 RUNNING = "running"
@@ -95,11 +94,7 @@ class TriggerRun(Document):
             return
         for run in runs:
             run.validate(clean=True)
-        try:
-            cls._get_collection().insert_many([run.to_mongo().to_dict() for run in runs], ordered=False)
-        except BulkWriteError as error:
-            if any(failed["code"] != DUPLICATE_KEY for failed in error.details["writeErrors"]):
-                raise
+        insert_new(cls, [run.to_mongo().to_dict() for run in runs])
 
     @classmethod
     def unfinished(cls, before: datetime, limit: int) -> list[TriggerRun]:

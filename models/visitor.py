@@ -89,9 +89,10 @@ class Visitor(Document):
             cls._get_collection().update_one(mine, change)
 
     @classmethod
-    def known(cls, keys: Iterable[str]) -> dict[str, Visitor]:
-        """Those of the visitors that are stored, by `visitor_key`. One query."""
-        return {visitor.id: visitor for visitor in cls.objects(id__in=list(keys))}
+    def consents(cls, keys: Iterable[str]) -> dict[str, bool]:
+        """The answers of those visitors that gave one, by `visitor_key`. One query."""
+        asked = {"_id": {"$in": list(keys)}, "consent": {"$in": [True, False]}}
+        return {row["_id"]: row["consent"] for row in cls._get_collection().find(asked, {"consent": 1})}
 
     @classmethod
     def contacts_of(cls, keys: Iterable[str]) -> dict[str, ObjectId]:

@@ -9,12 +9,11 @@ from collections.abc import Iterable, Sequence
 from bson import ObjectId
 from mongoengine import DateTimeField, Document, ObjectIdField, StringField
 from pymongo import UpdateOne
-from pymongo.errors import BulkWriteError
 
 from models.event import EventRecord
 from models.fields import PlainField
 from models.personal import Person, delete, left_behind
-from models.store import DUPLICATE_KEY, now
+from models.store import insert_new, now
 
 ID_BYTES = 12  # of an ObjectId
 PAGE_VIEW = "page_view"
@@ -73,11 +72,7 @@ class VisitorEvent(Document):
         """Insert with one command those that are not stored yet. Safe to run twice."""
         for event in events:
             event.clean()
-        try:
-            cls._get_collection().insert_many([e.to_mongo() for e in events], ordered=False)
-        except BulkWriteError as error:
-            if any(problem["code"] != DUPLICATE_KEY for problem in error.details["writeErrors"]):
-                raise
+        insert_new(cls, [event.to_mongo() for event in events])
 
     @classmethod
     def set_contacts(cls, events: Iterable[VisitorEvent]) -> None:

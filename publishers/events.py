@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from typing import Any
 
 import structlog
 from bson import ObjectId
@@ -19,7 +20,7 @@ from models.event import PENDING_FOR, EventRecord
 from models.store import now, object_id
 from publishers import cause, positions
 from queues.names import CRM_EVENTS
-from schemas.event import Event
+from schemas.event import Event, is_passing
 
 # By name: a publisher knows no consumer.
 DISPATCHER = "consumers.dispatch.handle"
@@ -159,7 +160,7 @@ def _job(record: EventRecord, *, at_front: bool) -> queues.enqueue.NewJob:
     return queues.enqueue.NewJob(
         queue=CRM_EVENTS,
         func=DISPATCHER,
-        kwargs={"event_id": str(record.id), "event": record.envelope()},
+        kwargs={"event_id": str(record.id), "event": _carried(record)},
         id=record.job_id,
         description=f"{record.type} {record.id}",
         meta={
@@ -169,3 +170,11 @@ def _job(record: EventRecord, *, at_front: bool) -> queues.enqueue.NewJob:
         },
         at_front=at_front,
     )
+
+
+def _carried(record: EventRecord) -> dict[str, Any]:
+    """What its job carries. What only passes through stays in the ledger, which is read anyway."""
+    envelope = record.envelope()
+    if is_passing(record.type):
+        del envelope["payload"]
+    return envelope

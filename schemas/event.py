@@ -107,6 +107,12 @@ def upcasts(event_type: str, version: int) -> Callable[[Upcaster], Upcaster]:
     return add
 
 
+def is_passing(event_type: str) -> bool:
+    """Whether the ledger drops what such an event carries when it is done."""
+    kind = _classes.get(event_type)
+    return bool(kind and kind.passing)
+
+
 def catalogue() -> Mapping[str, type[Event]]:
     """Every event type and its class, in the order of their definition."""
     return MappingProxyType(_classes)

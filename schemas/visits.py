@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
@@ -42,5 +41,5 @@ class VisitsTracked(Event):
     @property
     def key(self) -> str:
         """Of its content: a client's retry sends the same batch."""
-        content = json.dumps(self.payload(), sort_keys=True)
+        content = self.model_dump_json(by_alias=True, exclude_none=True)
         return f"{self.type}:{self.workspace_id}:{hashlib.sha256(content.encode()).hexdigest()}"

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import re
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
@@ -29,6 +30,7 @@ FORBIDDEN = re.compile(
     r"|(is)?(email|phone)?(enriched|enrichment|verified|verification|merged?)"
     r"(at|by|data|status|source|score|result|into|from|to|with|history|ids?|fields?)?"
 )
+SHORT = 64  # characters of a name
 NEVER = "is never accepted from the public side"
 # MongoEngine takes an object with such a name for a document of its own, and then fails to read it.
 RESERVED = ("_cls", "_ref")
@@ -36,7 +38,15 @@ RESERVED = ("_cls", "_ref")
 
 def is_forbidden(name: str) -> bool:
     """Whether the field is the CRM's own, spelt `leadScore`, `lead_score` or `Lead-Score`."""
+    return _is_forbidden_short(name) if len(name) <= SHORT else _is_forbidden(name)
+
+
+def _is_forbidden(name: str) -> bool:
     return bool(FORBIDDEN.fullmatch(name.replace("_", "").replace("-", "").lower()))
+
+
+# The same few names come with every event. Long ones are not kept: whoever sends them could fill the memory.
+_is_forbidden_short = lru_cache(maxsize=1_024)(_is_forbidden)
 
 
 def _storable(text: str | None) -> str | None:

@@ -8,11 +8,9 @@ from models.visitor_event import VisitorEvent
 from models.workspace import Workspace
 
 
-def may_track(workspace: Workspace, visitor: Visitor | None) -> bool:
+def may_track(workspace: Workspace, consent: bool | None) -> bool:
     """The visitor's own answer; without one it is up to the workspace."""
-    if visitor is None or visitor.consent is None:
-        return not workspace.needs_consent
-    return bool(visitor.consent)
+    return not workspace.needs_consent if consent is None else consent
 
 
 def trackable(workspace: Workspace, visitor_id: str | None) -> str | None:
@@ -20,7 +18,7 @@ def trackable(workspace: Workspace, visitor_id: str | None) -> str | None:
     if visitor_id is None:
         return None
     key = visitor_key(workspace.id, visitor_id)
-    return visitor_id if may_track(workspace, Visitor.known([key]).get(key)) else None
+    return visitor_id if may_track(workspace, Visitor.consents([key]).get(key)) else None
 
 
 def link(workspace: Workspace, contact: Contact, visitor_id: str) -> Visitor | None:
