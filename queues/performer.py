@@ -95,7 +95,7 @@ class Performer(BaseWorker):
         """To the log and, through RQ's exception handlers, to whoever watches failures."""
         for job_id in job_ids:
             log.error("☠️  job quarantined: its worker died twice", job_id=job_id)
-            with suppress(NoSuchJobError):
+            with suppress(NoSuchJobError, ValueError):  # ValueError: an id that RQ refuses
                 job = Job.fetch(job_id, connection=self.connection)
                 self._tell_handlers(job)
 
