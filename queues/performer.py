@@ -8,7 +8,7 @@ from __future__ import annotations
 import resource
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeGuard
@@ -57,6 +57,7 @@ class Performer(BaseWorker):
             log_job_description=False,
         )
         self.limits = (0, 0)  # jobs, and megabytes, after which this process ends; 0 = never
+        self.jobs_begin: Callable[[], None] = lambda: None  # told on a thread that is about to run jobs
         self._by_name = {queue.name: queue for queue in self.queues}
         self._slots = Slots(concurrency)
         self._doorbell, self._exchange = self._lines()
@@ -105,7 +106,11 @@ class Performer(BaseWorker):
         except Exception:  # a store is away, say: that must end neither a worker nor a thread of it
             log.exception("❌ the quarantine could not be recorded", job_id=job.id)
 
+    def is_idle(self) -> bool:
+        return self._slots.are_all_free
+
     def _run_until_nothing_is_left(self, claimed: Claimed | None) -> None:
+        self.jobs_begin()
         while claimed:
             following = None
             try:
