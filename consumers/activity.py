@@ -1,4 +1,4 @@
-"""The timeline: reactions hand their entries to `crm-activity-log`, whose job writes them.
+"""The timeline: reactions hand their entries on to `crm-activity-log`, whose job writes them.
 
 What people enter themselves stands there already: it only moves the last-activity stamps.
 """
@@ -12,20 +12,21 @@ from typing import Any
 
 from bson import ObjectId
 
-from consumers.registry import Delivery, reacts_to
+from consumers.registry import Delivery, Jobs, reacts_to
 from models import contact_lifecycle
 from models.activity import Activity
 from models.contact import Contact
 from models.deal import Deal
 from models.store import now
 from publishers import silence
-from queues.enqueue import NewJob, enqueue, enqueue_many
+from queues.enqueue import NewJob
 from queues.names import CRM_ACTIVITY_LOG
 from schemas.activity import ActivityLogged
 
 Entry = dict[str, Any]
 
 MEETING = "meeting_scheduled"  # the kind of such an entry
+RECORD, RECORD_ALL = "consumers.activity.record", "consumers.activity.record_all"  # what the jobs call
 IDS = ("workspace_id", "contact_id", "company_id", "deal_id")
 
 
@@ -55,36 +56,45 @@ def entry(
     }
 
 
-def log_later(delivery: Delivery, **fields: Any) -> None:
-    """Enqueue one timeline entry, of the fields of `entry`. Safe to run twice: job and entry are unique."""
+def logged(delivery: Delivery, **fields: Any) -> Jobs:
+    """The job that enters one timeline entry, of the fields of `entry`. Safe to run twice: job and entry are
+    unique.
+    """
     made = entry(delivery, **fields)
-    enqueue(
+    return [
         NewJob(
             queue=CRM_ACTIVITY_LOG,
-            func="consumers.activity.record",
+            func=RECORD,
             id="-".join(["activity", *made["source"].split(":")[1:]]),
             kwargs=made,
             description=f"timeline entry {made['kind']}",
             meta={**delivery.meta, "workspace_id": made["workspace_id"]},
         )
-    )
+    ]
 
 
-def log_all(entries: Sequence[Entry], delivery: Delivery) -> None:
-    """Enqueue many entries of contacts of one workspace, as one job per contact: when one is erased its jobs
-    go, too. One round trip. Safe to run twice, like `log_later`.
+def all_logged(entries: Sequence[Entry], delivery: Delivery) -> Jobs:
+    """The jobs that enter many entries of contacts of one workspace, one per contact: when one is erased its
+    jobs go, too. Safe to run twice, like that of `logged`.
     """
     by_contact: dict[str, list[Entry]] = {}
     for made in entries:
         by_contact.setdefault(made["contact_id"], []).append(made)
-    enqueue_many([_job(mine, delivery) for mine in by_contact.values()])
+    return [_job(mine, delivery) for mine in by_contact.values()]
+
+
+def entries_of(job: NewJob) -> list[Entry] | None:
+    """What a job of ours enters in timelines; None for another job."""
+    if job.func == RECORD:
+        return [job.kwargs]
+    return list(job.kwargs["entries"]) if job.func == RECORD_ALL else None
 
 
 def _job(entries: Sequence[Entry], delivery: Delivery) -> NewJob:
     first = hashlib.sha256(entries[0]["source"].encode()).hexdigest()[:24]
     return NewJob(
         queue=CRM_ACTIVITY_LOG,
-        func="consumers.activity.record_all",
+        func=RECORD_ALL,
         id=f"activities-{delivery.event_id}-{first}",
         kwargs={"entries": list(entries)},
         description=f"{len(entries)} timeline entries",

@@ -13,7 +13,7 @@ import structlog
 from bson import ObjectId
 
 import config
-from consumers.registry import Delivered, Delivery, takes_many
+from consumers.registry import Delivered, Delivery, Jobs, hands_on, takes_many
 from models import facts, store
 from models.event import EventRecord
 from models.trigger import Trigger
@@ -37,17 +37,19 @@ log = structlog.get_logger()
 
 
 @takes_many
-def check_automations(events: Sequence[Delivered]) -> None:
-    """The last reaction to every event: enqueue the run of the workspace's automations for it, if it has any.
+@hands_on
+def check_automations(events: Sequence[Delivered]) -> Jobs:
+    """The last reaction to every event: the run of the workspace's automations for it, if it has any.
 
     Mail scanners set off nothing: nobody opened or clicked. Safe to run twice: the job has the event's id.
     """
     people = [(event, delivery) for event, delivery in events if not _is_machine(event)]
     if not people:
-        return
+        return []
     first, _ = people[0]
-    if Trigger.any_for(ObjectId(first.workspace_id), first.type):
-        enqueue_many([_planning(event, delivery) for event, delivery in people])
+    if not Trigger.any_for(ObjectId(first.workspace_id), first.type):
+        return []
+    return [_planning(event, delivery) for event, delivery in people]
 
 
 def _is_machine(event: Event) -> bool:

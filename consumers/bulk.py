@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import structlog
 from rq.timeouts import JobTimeoutException
 
-from consumers.registry import Delivered, Delivery, reactions
+from consumers.registry import Delivered, Delivery, Reaction, reactions
 from models.event import PENDING, EventRecord
 from publishers import events
 from schemas.event import Event
@@ -50,13 +50,14 @@ def _handle(waiting: Sequence[tuple[Event, EventRecord]]) -> None:
     EventRecord.mark_all_done([record.id for record in records], names)
 
 
-def _react(delivered: Sequence[Delivered]) -> list[str]:
-    """Run every reaction for all of the events; returns the names."""
+def _react(delivered: Sequence[Delivered]) -> dict[str, bool]:
+    """Run every reaction for all of the events; returns for each whether it handed work on."""
     table = reactions(delivered[0][0].type)
-    for reaction in table.values():
-        if at_once := getattr(reaction, "at_once", None):
-            at_once(delivered)
-        else:
-            for fact, delivery in delivered:
-                reaction(fact, delivery)
-    return list(table)
+    return {name: _run(reaction, delivered) for name, reaction in table.items()}
+
+
+def _run(reaction: Reaction, delivered: Sequence[Delivered]) -> bool:
+    if at_once := getattr(reaction, "at_once", None):
+        return bool(at_once(delivered))
+    outcomes = [reaction(fact, delivery) for fact, delivery in delivered]
+    return any(outcomes)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from bson import ObjectId
 
 from consumers import activity
-from consumers.registry import Delivery, reacts_to
+from consumers.registry import Delivery, Jobs, hands_on, reacts_to
 from models.contact import Contact
 from models.workspace import Workspace
 from publishers import contacts
-from queues.enqueue import NewJob, enqueue
+from queues.enqueue import NewJob
 from queues.names import EMAIL_SYNC
 from schemas.contact import ContactCreated, ContactUpdated
 from services import lead_score
@@ -70,13 +70,14 @@ def _occasion(delivery: Delivery) -> str:
 
 
 @reacts_to(ContactCreated)
-def send_welcome_email(event: ContactCreated, delivery: Delivery) -> None:
+@hands_on
+def send_welcome_email(event: ContactCreated, delivery: Delivery) -> Jobs:
     """If the workspace has one; never to imported contacts. Safe to run twice: one job per contact."""
     if event.source == "import":
-        return
+        return []
     if not Workspace.objects(id=ObjectId(event.workspace_id), welcome_email__ne=None).only("id").first():
-        return
-    enqueue(
+        return []
+    return [
         NewJob(
             queue=EMAIL_SYNC,
             func="jobs.welcome_email.send",
@@ -85,13 +86,14 @@ def send_welcome_email(event: ContactCreated, delivery: Delivery) -> None:
             description="welcome e-mail",
             meta={**delivery.meta, "workspace_id": event.workspace_id},
         )
-    )
+    ]
 
 
 @reacts_to(ContactCreated)
-def log_activity(event: ContactCreated, delivery: Delivery) -> None:
+@hands_on
+def log_activity(event: ContactCreated, delivery: Delivery) -> Jobs:
     """Enter it in the timeline. Safe to run twice: entered once."""
-    activity.log_later(
+    return activity.logged(
         delivery,
         workspace_id=event.workspace_id,
         contact_id=event.contact_id,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bson import ObjectId
 
 from consumers import activity, notices
-from consumers.registry import Delivery, reacts_to
+from consumers.registry import Delivery, Jobs, hands_on, reacts_to
 from models.contact import Contact
 from models.task import Task
 from models.workspace import Workspace
@@ -24,11 +24,12 @@ Change = ContactLifecycleChanged | ContactOwnerAssigned | ContactRecycled | Cont
 
 
 @reacts_to(ContactLifecycleChanged, ContactOwnerAssigned, ContactRecycled, ContactScoreChanged)
-def log_change(event: Change, delivery: Delivery) -> None:
+@hands_on
+def log_change(event: Change, delivery: Delivery) -> Jobs:
     """Not its very first grade: that tells nothing new. Safe to run twice: entered once."""
     if isinstance(event, ContactScoreChanged) and not event.previous_grade:
-        return
-    activity.log_later(
+        return []
+    return activity.logged(
         delivery,
         workspace_id=event.workspace_id,
         contact_id=event.contact_id,

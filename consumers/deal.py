@@ -5,7 +5,7 @@ from __future__ import annotations
 from bson import ObjectId
 
 from consumers import activity, notices
-from consumers.registry import Delivery, reacts_to
+from consumers.registry import Delivery, Jobs, hands_on, reacts_to
 from models.deal import Deal
 from models.silence import task_key
 from models.store import now, object_id
@@ -15,9 +15,10 @@ from schemas.deal import DealStale
 
 
 @reacts_to(DealStale)
-def log_silence(event: DealStale, delivery: Delivery) -> None:
+@hands_on
+def log_silence(event: DealStale, delivery: Delivery) -> Jobs:
     """Enter it in the timelines of the deal and its contact. Safe to run twice: entered once."""
-    activity.log_later(
+    return activity.logged(
         delivery,
         workspace_id=event.workspace_id,
         contact_id=event.contact_id,

@@ -129,19 +129,19 @@ def _take(event_id: str, event: dict[str, Any]) -> EventRecord | None:
     raise BadEvent(f"event {event_id} is not in the ledger: publish it, do not enqueue it")
 
 
-def _run_all(fact: Event, delivery: Delivery, record: EventRecord) -> list[str]:
-    """Run each reaction that is not done yet; returns their names, to be recorded with one command."""
-    done: list[str] = []
+def _run_all(fact: Event, delivery: Delivery, record: EventRecord) -> dict[str, bool]:
+    """Run each reaction that is not done yet; returns which, to be recorded with one command."""
+    done: dict[str, bool] = {}
     errors: list[Exception] = []
     try:
         for name, run in reactions(fact.type).items():
             if name in record.reactions:
                 continue
-            error = _run(name, run, fact, delivery)
-            if error:
-                errors.append(error)
+            outcome = _run(name, run, fact, delivery)
+            if isinstance(outcome, Exception):
+                errors.append(outcome)
             else:
-                done.append(name)
+                done[name] = outcome
     except JobTimeoutException:  # the job's time is up: the others get theirs at the retry
         record.note(done)
         raise
@@ -151,13 +151,13 @@ def _run_all(fact: Event, delivery: Delivery, record: EventRecord) -> list[str]:
     return done
 
 
-def _run(name: str, run: Reaction, fact: Event, delivery: Delivery) -> Exception | None:
+def _run(name: str, run: Reaction, fact: Event, delivery: Delivery) -> Exception | bool:
+    """Run one; returns whether it handed work on, or how it failed."""
     try:
-        run(fact, delivery)
+        return bool(run(fact, delivery))
     except JobTimeoutException:
         raise
     except Exception as error:  # noqa: BLE001 - raised again, as a group, when the others had their turn
         error.add_note(f"in the reaction {name} to {fact.type} {delivery.event_id}")
         log.warning("⚠️  reaction failed", reaction=name, error=f"{type(error).__name__}: {error}")
         return error
-    return None

@@ -7,7 +7,7 @@ from __future__ import annotations
 from bson import ObjectId
 
 from consumers import activity
-from consumers.registry import Delivery, reacts_to
+from consumers.registry import Delivery, Jobs, hands_on, reacts_to
 from models.contact import Contact
 from models.suppression import Suppression
 from schemas.email import EmailBounced, EmailClicked, EmailOpened, EmailUnsubscribed
@@ -21,11 +21,12 @@ METHODS = {
 
 
 @reacts_to(EmailOpened, EmailClicked)
-def log_hit(event: EmailOpened | EmailClicked, delivery: Delivery) -> None:
+@hands_on
+def log_hit(event: EmailOpened | EmailClicked, delivery: Delivery) -> Jobs:
     """Machines' are shown, too, as theirs. Safe to run twice: entered once."""
     is_click = isinstance(event, EmailClicked)
     done = "Followed a link in an e-mail" if is_click else "Opened an e-mail"
-    activity.log_later(
+    return activity.logged(
         delivery,
         workspace_id=event.workspace_id,
         contact_id=event.contact_id,
@@ -54,9 +55,10 @@ def suppress_unreachable(event: EmailBounced, delivery: Delivery) -> None:
 
 
 @reacts_to(EmailUnsubscribed)
-def log_unsubscription(event: EmailUnsubscribed, delivery: Delivery) -> None:
+@hands_on
+def log_unsubscription(event: EmailUnsubscribed, delivery: Delivery) -> Jobs:
     """Enter it in the contact's timeline. Safe to run twice: entered once."""
-    activity.log_later(
+    return activity.logged(
         delivery,
         workspace_id=event.workspace_id,
         contact_id=event.contact_id,

@@ -5,18 +5,19 @@ from __future__ import annotations
 from bson import ObjectId
 
 from consumers import activity
-from consumers.registry import Delivery, reacts_to
+from consumers.registry import Delivery, Jobs, hands_on, reacts_to
 from models.form import Form
 from schemas.form import FormSubmitted
 
 
 @reacts_to(FormSubmitted)
-def log_submission(event: FormSubmitted, delivery: Delivery) -> None:
+@hands_on
+def log_submission(event: FormSubmitted, delivery: Delivery) -> Jobs:
     """Enter it in the contact's timeline. Safe to run twice: entered once."""
     if event.contact_id is None:
-        return
+        return []
     form = Form.objects(id=ObjectId(event.form_id)).only("name").first()
-    activity.log_later(
+    return activity.logged(
         delivery,
         workspace_id=event.workspace_id,
         contact_id=event.contact_id,

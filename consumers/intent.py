@@ -5,7 +5,7 @@ from __future__ import annotations
 from bson import ObjectId
 
 from consumers import activity, notices
-from consumers.registry import Delivery, reacts_to
+from consumers.registry import Delivery, Jobs, hands_on, reacts_to
 from models.contact import Contact
 from schemas.intent import IntentThresholdCrossed
 
@@ -13,9 +13,10 @@ ORDER = ("low", "medium", "high")
 
 
 @reacts_to(IntentThresholdCrossed)
-def log_level(event: IntentThresholdCrossed, delivery: Delivery) -> None:
+@hands_on
+def log_level(event: IntentThresholdCrossed, delivery: Delivery) -> Jobs:
     """Enter it in the contact's timeline. Safe to run twice: entered once."""
-    activity.log_later(
+    return activity.logged(
         delivery,
         workspace_id=event.workspace_id,
         contact_id=event.contact_id,

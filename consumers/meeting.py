@@ -5,17 +5,18 @@ from __future__ import annotations
 from bson import ObjectId
 
 from consumers import activity, notices
-from consumers.registry import Delivery, reacts_to
+from consumers.registry import Delivery, Jobs, hands_on, reacts_to
 from models.contact import Contact
 from schemas.meeting import MeetingScheduled, MeetingUpcoming
 
 
 @reacts_to(MeetingScheduled)
-def log_meeting(event: MeetingScheduled, delivery: Delivery) -> None:
+@hands_on
+def log_meeting(event: MeetingScheduled, delivery: Delivery) -> Jobs:
     """Enter it in the timelines of its contact and deal. Safe to run twice: entered once."""
     if not (event.contact_id or event.deal_id):
-        return
-    activity.log_later(
+        return []
+    return activity.logged(
         delivery,
         workspace_id=event.workspace_id,
         contact_id=event.contact_id,

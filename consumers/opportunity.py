@@ -8,7 +8,7 @@ from typing import Literal
 from bson import ObjectId
 
 from consumers import activity, lifecycle
-from consumers.registry import Delivery, reacts_to
+from consumers.registry import Delivery, Jobs, hands_on, reacts_to
 from models import deal_silence
 from models.deal import Deal
 from models.store import now
@@ -25,9 +25,10 @@ DETAILS = {"stage", "previous_stage", "amount", "currency", "reason"}
 
 
 @reacts_to(OpportunityCreated, OpportunityStageChanged, OpportunityWon, OpportunityLost)
-def log_opportunity(event: Told, delivery: Delivery) -> None:
+@hands_on
+def log_opportunity(event: Told, delivery: Delivery) -> Jobs:
     """Enter it in the timelines of the deal and its first contact. Safe to run twice: entered once."""
-    activity.log_later(
+    return activity.logged(
         delivery,
         workspace_id=event.workspace_id,
         contact_id=event.contact_id,

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from bson import ObjectId
 
 from consumers import activity
-from consumers.registry import Delivery, reacts_to, takes_many
+from consumers.registry import Delivery, Jobs, hands_on, reacts_to, takes_many
 from models.visitor_event import VisitorEvent
 from schemas.page import PageViewed
 
@@ -20,10 +20,12 @@ Seen = tuple[PageViewed, Delivery]
 
 @reacts_to(PageViewed)
 @takes_many
-def log_page_view(views: Sequence[Seen]) -> None:
+@hands_on
+def log_page_view(views: Sequence[Seen]) -> Jobs:
     """Enter them in the timelines of visitors who are known by now. Safe to run twice: entered once."""
-    if seen := known(views):
-        activity.log_all([timeline_entry(event, delivery) for event, delivery in seen], seen[0][1])
+    seen = known(views)
+    entries = [timeline_entry(event, delivery) for event, delivery in seen]
+    return activity.all_logged(entries, seen[0][1]) if seen else []
 
 
 def timeline_entry(event: PageViewed, delivery: Delivery) -> activity.Entry:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
 
+from queues.enqueue import NewJob, enqueue_many
 from schemas.event import Event
 
 
@@ -24,10 +25,11 @@ class Delivery:
         return {"event_id": self.event_id, "correlation_id": self.correlation_id}
 
 
-Reaction = Callable[..., None]  # takes the event and its Delivery
+Reaction = Callable[..., object]  # takes the event and its Delivery; true when it handed work on
 ReactionT = TypeVar("ReactionT", bound=Reaction)
 
 Delivered = tuple[Event, Delivery]
+Jobs = list[NewJob]
 
 _reactions: dict[str, dict[str, Reaction]] = {}
 
@@ -49,15 +51,42 @@ def reacts_to(*kinds: type[Event]) -> Callable[[ReactionT], ReactionT]:
     return register
 
 
-def takes_many(function: Callable[[Sequence[Any]], None]) -> Reaction:
+def hands_on(function: Callable[..., Jobs]) -> Reaction:
+    """Decorator: make a reaction of a function that returns the jobs which do the rest; they are enqueued.
+
+    The ledger notes that it handed work on. Redis alone holds such a job, though its event is done: when it
+    is lost, the function is asked once more (see `consumers.healing`). So what it returns depends on nothing
+    that the reactions change, and it changes nothing itself.
+    """
+
+    def enqueueing(*given: Any) -> bool:
+        jobs = function(*given)
+        if jobs:
+            enqueue_many(jobs)
+        return bool(jobs)
+
+    enqueueing.__name__, enqueueing.__doc__ = function.__name__, function.__doc__
+    enqueueing.jobs = function  # type: ignore[attr-defined]  # a mark on a function: `jobs_of` reads it
+    return enqueueing
+
+
+def jobs_of(reaction: Reaction, delivered: Sequence[Delivered]) -> Jobs | None:
+    """The jobs that a reaction hands on for these events of one type and workspace; None: it never does."""
+    at_once = getattr(reaction, "at_once", None)
+    if (jobs := getattr(at_once or reaction, "jobs", None)) is None:
+        return None
+    return list(jobs(delivered)) if at_once else [job for each in delivered for job in jobs(*each)]
+
+
+def takes_many(function: Callable[[Sequence[Any]], object]) -> Reaction:
     """Decorator: make a reaction of a function that takes many events at once, each with its Delivery.
 
     For events that come in numbers: `consumers.bulk` gives it those of one type and workspace together; a
     single one is a list of one.
     """
 
-    def one(event: Event, delivery: Delivery) -> None:
-        function([(event, delivery)])
+    def one(event: Event, delivery: Delivery) -> object:
+        return function([(event, delivery)])
 
     one.__name__, one.__doc__ = function.__name__, function.__doc__
     one.at_once = function  # type: ignore[attr-defined]  # a mark on a function: `_react` reads it

@@ -5,19 +5,20 @@ from __future__ import annotations
 from bson import ObjectId
 
 from consumers import activity, notices
-from consumers.registry import Delivery, reacts_to
+from consumers.registry import Delivery, Jobs, hands_on, reacts_to
 from models.task import Task
 from schemas.task import TaskCompleted, TaskCreated, TaskOverdue
 
 
 @reacts_to(TaskCreated, TaskCompleted)
-def log_task(event: TaskCreated | TaskCompleted, delivery: Delivery) -> None:
+@hands_on
+def log_task(event: TaskCreated | TaskCompleted, delivery: Delivery) -> Jobs:
     """Enter it in the timelines of its contact and deal. Safe to run twice: entered once."""
     title = _title(event)
     if title is None or not (event.contact_id or event.deal_id):
-        return
+        return []
     is_done = isinstance(event, TaskCompleted)
-    activity.log_later(
+    return activity.logged(
         delivery,
         workspace_id=event.workspace_id,
         contact_id=event.contact_id,

@@ -7,8 +7,9 @@ dead letter.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
+from types import MappingProxyType
 from typing import Any
 
 from bson import ObjectId
@@ -35,6 +36,8 @@ PENDING_FOR = timedelta(seconds=5)  # a publisher that is alive has enqueued by 
 QUEUED_FOR = timedelta(hours=1)  # far beyond the retries (36 s): by then a job is done, dead, or lost
 WAITING_FOR = timedelta(minutes=10)  # beyond the retries of the one before it, its time limit each time
 
+NONE: Mapping[str, bool] = MappingProxyType({})
+
 ENDED = {"turn": "", "relay_at": ""}  # what an open event has, and one that ended has not
 
 
@@ -54,6 +57,7 @@ class EventRecord(Document):
     runs = IntField(default=0)  # how often it was put on the queue once more, each time as a new job
     carried_by = StringField()  # the job of an earlier event of its subject, which handles it after that one
     reactions = PlainField()  # reaction name -> when it was done
+    handed_on = PlainField(default=None)  # of these, whose jobs do the rest -> True; absent: none's
     accepted_at = DateTimeField(default=now)
     turn = (
         StringField()
@@ -189,22 +193,22 @@ class EventRecord(Document):
     def mark_reaction(self, name: str) -> None:
         EventRecord.objects(id=self.id).update_one(**{f"set__reactions__{name}": now()})
 
-    def note(self, reactions: Iterable[str]) -> None:
-        """These reactions took effect, others did not."""
+    def note(self, reactions: Mapping[str, bool]) -> None:
+        """These reactions took effect, others did not. True: its jobs do the rest."""
         if changes := _done(reactions):
             EventRecord._get_collection().update_one({"_id": self.id}, {"$set": changes})
 
-    def mark_done(self, reactions: Iterable[str] = (), drop: Iterable[str] = ()) -> bool:
+    def mark_done(self, reactions: Mapping[str, bool] = NONE, drop: Iterable[str] = ()) -> bool:
         """Every reaction took effect, these last; returns whether another event waits for it.
 
-        `drop`: lists of its payload, what they held is stored elsewhere by now.
+        `reactions`: as in `note`. `drop`: lists of its payload, what they held is stored elsewhere by now.
         """
         emptied: dict[str, Any] = {f"payload.{field}": [] for field in drop}
         change = {"$set": _all_done(reactions) | emptied, "$unset": {"error": "", **ENDED}}
         return self._end(self.id, change, bool(self.is_followed))
 
     @classmethod
-    def mark_all_done(cls, ids: Sequence[ObjectId], reactions: Iterable[str]) -> None:
+    def mark_all_done(cls, ids: Sequence[ObjectId], reactions: Mapping[str, bool]) -> None:
         """As `mark_done`, for events without a subject: nobody waits for them."""
         change = {"$set": _all_done(reactions), "$unset": {"error": "", **ENDED}}
         cls._get_collection().update_many({"_id": {"$in": list(ids)}, "status": {"$ne": DONE}}, change)
@@ -269,12 +273,13 @@ class EventRecord(Document):
         cls._get_collection().delete_many({"key": {"$in": list(keys)}})
 
 
-def _done(reactions: Iterable[str]) -> dict[str, datetime]:
+def _done(reactions: Mapping[str, bool]) -> dict[str, Any]:
     moment = now()
-    return {f"reactions.{name}": moment for name in reactions}
+    handed_on = {f"handed_on.{name}": True for name, has_handed_on in reactions.items() if has_handed_on}
+    return {f"reactions.{name}": moment for name in reactions} | handed_on
 
 
-def _all_done(reactions: Iterable[str]) -> dict[str, Any]:
+def _all_done(reactions: Mapping[str, bool]) -> dict[str, Any]:
     moment = now()
     keep = timedelta(days=config.settings().events_keep_days)
     return {"status": DONE, "done_at": moment, "expires_at": moment + keep, **_done(reactions)}

@@ -42,7 +42,7 @@ class PlainField(BaseField):
     """
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(default=dict, **options)
+        super().__init__(**{"default": dict, **options})
 
     def validate(self, value: object) -> None:
         if not isinstance(value, dict):

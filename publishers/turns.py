@@ -9,7 +9,7 @@ order.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from bson import ObjectId
 
@@ -40,9 +40,9 @@ def take(event_id: ObjectId, subject: str | None, position: int, run: int) -> Ev
 
 
 def end(
-    record: EventRecord, reactions: Iterable[str], job: str, drop: Iterable[str] = ()
+    record: EventRecord, reactions: Mapping[str, bool], job: str, drop: Iterable[str] = ()
 ) -> EventRecord | None:
-    """It is done, these reactions last, and the ledger may drop these lists of it.
+    """It is done, these reactions last (see `EventRecord.note`), and the ledger may drop these lists of it.
 
     Returns the next when that has waited: the caller, whose job this is, handles it now, or hands it on.
     """

@@ -135,7 +135,7 @@ def test_page_views_whose_reaction_fails_are_retried_one_by_one(
         raise ValueError("no timeline today")
 
     with monkeypatch.context() as patch:
-        patch.setattr(activity, "log_all", fail)
+        patch.setattr(activity, "all_logged", fail)
         api.track(*api.events(3))
     views = published().filter(type="page.viewed")
     assert {view.status for view in views} == {"pending"}
