@@ -6,8 +6,10 @@ from bson import ObjectId
 
 from jobs import single_mail
 from jobs.actions.step import Outcome, Step
+from models import store
 from models.contact import Contact
 from models.email_account import EmailAccount
+from models.event import EventRecord
 from models.trigger_run import DONE, FAILED, SKIPPED
 from services.automation import unanswered
 from services.automation.actions import SendEmail
@@ -25,7 +27,7 @@ ENDS = {
 
 def do(action: SendEmail, step: Step) -> Outcome:
     """Raises `CannotSend` and the mailbox's own errors."""
-    if why := unanswered.reason(step.facts["event"]):
+    if why := why_unanswered(step.record):
         return Outcome(SKIPPED, why)
     contact = Contact.objects(id=step.contact_id, workspace_id=step.workspace_id).first()
     if contact is None:
@@ -40,6 +42,19 @@ def do(action: SendEmail, step: Step) -> Outcome:
         text=action.body,
     )
     return ENDS[status]
+
+
+def why_unanswered(record: EventRecord) -> str | None:
+    """Why no mail may follow the event, or one that brought it about: else an automation on what another one
+    does would answer a machine after all. None when mail may follow. One query for each event before it.
+    """
+    cause: EventRecord | None = record
+    while cause:
+        if why := unanswered.reason({"type": cause.type, **cause.payload}):
+            return why
+        before = store.object_id(cause.causation_id)
+        cause = EventRecord.objects(id=before).first() if before else None
+    return None
 
 
 def _account(action: SendEmail, step: Step) -> ObjectId:

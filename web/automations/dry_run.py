@@ -17,7 +17,6 @@ from models.event import EventRecord
 from models.suppression import Suppression
 from schemas.event import Id
 from services import conditions
-from services.automation import unanswered
 from services.automation.actions import Action, Part, SendEmail
 from services.automation.definition import Definition
 from services.merge_fields import CannotRender
@@ -86,7 +85,7 @@ def _answer(workspace_id: ObjectId, trigger: Definition, given: DryRun) -> Respo
                 }
                 for verdict in verdicts
             ],
-            "actions": [_preview(action, known, workspace_id) for action in trigger.actions],
+            "actions": [_preview(action, known, record) for action in trigger.actions],
         },
     )
 
@@ -125,11 +124,11 @@ def _why_not(trigger: Definition, record: EventRecord, verdicts: list[conditions
     return "; ".join(failing) or None
 
 
-def _preview(action: Action, known: dict[str, Any], workspace_id: ObjectId) -> dict[str, Any]:
+def _preview(action: Action, known: dict[str, Any], record: EventRecord) -> dict[str, Any]:
     """The action with its variables filled, or what keeps it from being done."""
     if action.needs_contact and not known["contact"]:
         return {**action.wire(), "problem": "the event has no contact, so this action would be skipped"}
-    if isinstance(action, SendEmail) and (why := _why_no_mail(known, workspace_id)):
+    if isinstance(action, SendEmail) and (why := _why_no_mail(record, known)):
         return {**action.wire(), "problem": why}
     try:
         return {**action.rendered(known).wire(), "problem": None}
@@ -137,6 +136,8 @@ def _preview(action: Action, known: dict[str, Any], workspace_id: ObjectId) -> d
         return {**action.wire(), "problem": str(error)}
 
 
-def _why_no_mail(known: dict[str, Any], workspace_id: ObjectId) -> str | None:
-    suppressed = Suppression.of(workspace_id, known["contact"]["email"])
-    return unanswered.reason(known["event"]) or (suppressed and send_email.ENDS[suppressed.reason].note)
+def _why_no_mail(record: EventRecord, known: dict[str, Any]) -> str | None:
+    if why := send_email.why_unanswered(record):
+        return why
+    suppressed = Suppression.of(record.workspace_id, known["contact"]["email"])
+    return send_email.ENDS[suppressed.reason].note if suppressed else None
