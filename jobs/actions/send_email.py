@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from bson import ObjectId
 
 from jobs import single_mail
-from jobs.actions.step import Outcome, Step
-from models import store
+from jobs.actions.step import Outcome, Step, owner_of
 from models.contact import Contact
 from models.email_account import EmailAccount
 from models.event import EventRecord
+from models.store import object_id
+from models.suppression import Suppression
 from models.trigger_run import DONE, FAILED, SKIPPED
 from services.automation import unanswered
 from services.automation.actions import SendEmail
@@ -32,11 +35,10 @@ def do(action: SendEmail, step: Step) -> Outcome:
     contact = Contact.objects(id=step.contact_id, workspace_id=step.workspace_id).first()
     if contact is None:
         return Outcome(SKIPPED, "the contact was deleted")
-    account = single_mail.sender(_account(action, step), step.workspace_id, "automation")
     status = single_mail.send_once(
         key=step.key,
         name=step.key,
-        account=account,
+        account=_sender(action, step.workspace_id, step.owner_id),
         contact=contact,
         subject=" ".join(action.subject.split()),  # a field may hold a line break; a header must not
         text=action.body,
@@ -52,15 +54,30 @@ def why_unanswered(record: EventRecord) -> str | None:
     while cause:
         if why := unanswered.reason({"type": cause.type, **cause.payload}):
             return why
-        before = store.object_id(cause.causation_id)
+        before = object_id(cause.causation_id)
         cause = EventRecord.objects(id=before).first() if before else None
     return None
 
 
-def _account(action: SendEmail, step: Step) -> ObjectId:
-    if action.account_id:
-        return ObjectId(action.account_id)
-    account_id = EmailAccount.sender_of(step.workspace_id, step.owner_id) if step.owner_id else None
+def obstacle(action: SendEmail, record: EventRecord, facts: dict[str, Any]) -> str | None:
+    """What keeps the mail from being sent, as far as it is known before."""
+    if why := why_unanswered(record):
+        return why
+    try:
+        _sender(action, record.workspace_id, owner_of(facts))
+    except single_mail.CannotSend as error:
+        return str(error)
+    suppressed = Suppression.of(record.workspace_id, facts["contact"]["email"])
+    return ENDS[suppressed.reason].note if suppressed else None
+
+
+def _sender(action: SendEmail, workspace_id: ObjectId, owner_id: ObjectId | None) -> EmailAccount:
+    account_id = object_id(action.account_id) or _account_of(workspace_id, owner_id)
+    return single_mail.sender(account_id, workspace_id, "automation")
+
+
+def _account_of(workspace_id: ObjectId, owner_id: ObjectId | None) -> ObjectId:
+    account_id = EmailAccount.sender_of(workspace_id, owner_id) if owner_id else None
     if account_id is None:
         raise single_mail.CannotSend(
             "the contact's owner has no mailbox that can send: name one in the automation, or connect one"
