@@ -9,9 +9,9 @@ import resource
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypeGuard
 
 import structlog
@@ -23,6 +23,7 @@ from rq.job import Job as RqJob
 from rq.job import Retry
 from rq.queue import Queue
 from rq.serializers import JSONSerializer
+from rq.worker import WorkerStatus
 from rq.worker.base import BaseWorker
 
 from queues import claim, finish, heartbeat, tally, timeouts
@@ -58,10 +59,11 @@ class Performer(BaseWorker):
             log_job_description=False,
         )
         self.limits = (0, 0)  # jobs, and megabytes, after which this process ends; 0 = never
+        self.jobs_begin: Callable[[], None] = lambda: None  # told on a thread that is about to run jobs
         self._by_name = {queue.name: queue for queue in self.queues}
         self._slots = Slots(concurrency)
         self._doorbell, self._exchange = self._lines()
-        self._tally = tally.Tally()
+        self._tally, self._is_suspended = tally.Tally(), False
         self._mine = threading.local()  # .claimed: the thread's job
         self._stopped: set[str] = set()  # ids of jobs that somebody asked to stop
         self._failing = threading.Lock()
@@ -69,6 +71,12 @@ class Performer(BaseWorker):
     def _lines(self) -> tuple[Doorbell, Wire]:
         """To what the worker listens, and over what it speaks with Redis about jobs."""
         return Doorbell(self.connection), Exchange(self.connection, self.name, self._slots)
+
+    def _state_now(self) -> str:
+        """As RQ's tools show it. That the workers are suspended is known from the latest sign of life."""
+        if not self._slots.are_all_free:
+            return str(WorkerStatus.BUSY.value)
+        return str((WorkerStatus.SUSPENDED if self._is_suspended else WorkerStatus.IDLE).value)
 
     def _stop(self) -> None:
         """Take no new job. The waits are ended from a thread: a signal handler must not wait for locks."""
@@ -90,7 +98,7 @@ class Performer(BaseWorker):
         """To the log and, through RQ's exception handlers, to whoever watches failures."""
         for job_id in job_ids:
             log.error("☠️  job quarantined: its worker died twice", job_id=job_id)
-            with suppress(NoSuchJobError):
+            with suppress(NoSuchJobError, ValueError):  # ValueError: an id that RQ refuses
                 job = Job.fetch(job_id, connection=self.connection)
                 self._tell_handlers(job)
 
@@ -100,7 +108,11 @@ class Performer(BaseWorker):
         except Exception:  # a store is away, say: that must end neither a worker nor a thread of it
             log.exception("❌ the quarantine could not be recorded", job_id=job.id)
 
+    def is_idle(self) -> bool:
+        return self._slots.are_all_free
+
     def _run_until_nothing_is_left(self, claimed: Claimed | None) -> None:
+        self.jobs_begin()
         while claimed:
             following = None
             try:
@@ -112,7 +124,7 @@ class Performer(BaseWorker):
                 self._slots.end(claimed, frees_slot=following is None)
             claimed = following
         with suppress(RedisError):  # statistics only
-            self._tally.write(self.connection, self.key)
+            self._tally.write(self.connection, self.key, self._state_now)
 
     def _run(self, claimed: Claimed) -> None:
         self._mine.claimed = claimed
@@ -177,7 +189,19 @@ class Performer(BaseWorker):
 
     def _count(self, job: Job, outcome: str) -> None:
         if job.started_at and job.ended_at:
-            self._tally.add(outcome, (job.ended_at - job.started_at).total_seconds())
+            self._tally.add(outcome)
+            self._tally.add(tally.SECONDS, (job.ended_at - job.started_at).total_seconds())
+
+    # RQ's own way of ending jobs counts by these, each a command.
+
+    def increment_successful_job_count(self, pipeline: Any = None) -> None:  # noqa: ARG002
+        self._tally.add(tally.SUCCESSES)
+
+    def increment_failed_job_count(self, pipeline: Any = None) -> None:  # noqa: ARG002
+        self._tally.add(tally.FAILURES)
+
+    def increment_total_working_time(self, job_execution_time: timedelta, pipeline: Any) -> None:  # noqa: ARG002
+        self._tally.add(tally.SECONDS, job_execution_time.total_seconds())
 
     def _was_stopped(self, job: RqJob) -> bool:
         """Whether somebody asked to stop it; asked once."""

@@ -3,34 +3,43 @@
 from __future__ import annotations
 
 import threading
-from collections import Counter
+from collections.abc import Callable
+from typing import Any
 
-from redis import Redis
+from redis import Redis, RedisError
 
-SUCCESSES, FAILURES, SECONDS = "successful_job_count", "failed_job_count", "total_working_time"
+SUCCESSES, FAILURES, SECONDS = "successful_job_count", "failed_job_count", "total_working_time"  # RQ's fields
 
 
 class Tally:
-    """What has not been written yet: a worker that is killed, or loses Redis, loses that. Statistics only."""
+    """Since the process began; a worker that is killed loses what has not been written. Statistics only."""
 
     def __init__(self) -> None:
-        self._counted: Counter[str] = Counter()
-        self._seconds = 0.0
-        self._lock = threading.Lock()
+        self._totals: dict[str, float] = {SUCCESSES: 0, FAILURES: 0, SECONDS: 0.0}
+        self._counting, self._sending = threading.Lock(), threading.Lock()
+        self._is_written = True
 
-    def add(self, what: str, seconds: float) -> None:
-        with self._lock:
-            self._counted[what] += 1
-            self._seconds += seconds
+    def add(self, what: str, amount: float = 1) -> None:
+        with self._counting:
+            self._totals[what] += amount
+            self._is_written = False
 
-    def write(self, connection: Redis, worker_key: str) -> None:
-        """Add it to the worker's hash, in RQ's fields. One round trip, none when there is nothing."""
-        with self._lock:
-            counted, seconds = self._counted, self._seconds
-            self._counted, self._seconds = Counter(), 0.0
-        if counted:
-            with connection.pipeline(transaction=False) as pipeline:
-                for name, number in counted.items():
-                    pipeline.hincrby(worker_key, name, number)
-                pipeline.hincrbyfloat(worker_key, SECONDS, seconds)
-                pipeline.execute()
+    def totals(self) -> dict[str, float]:
+        with self._counting:
+            return dict(self._totals)
+
+    def write(self, connection: Redis, worker_key: str, state: Callable[[], str]) -> None:
+        """Write it and the state of that moment, by one command; none when nothing was added.
+
+        While another thread writes, that one writes once more instead of us: nobody waits.
+        """
+        while not self._is_written and self._sending.acquire(blocking=False):
+            try:
+                self._is_written = True
+                fields: dict[Any, Any] = {**self.totals(), "state": state()}
+                connection.hset(worker_key, mapping=fields)
+            except RedisError:
+                self._is_written = False
+                raise
+            finally:
+                self._sending.release()

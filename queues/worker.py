@@ -21,9 +21,9 @@ import structlog
 from redis import Redis, RedisError, ResponseError
 from redis.exceptions import OutOfMemoryError
 from rq.job import Job as RqJob
-from rq.worker import WorkerStatus
+from rq.utils import now, utcformat
 
-from queues import claim, clock, heartbeat, retention, timeouts
+from queues import claim, clock, heartbeat, keys, retention, timeouts
 from queues.exchange import RECONNECT
 from queues.performer import Performer
 from queues.scripts import run
@@ -45,7 +45,7 @@ class Worker(Performer):
         super().__init__(connection, concurrency=concurrency, name=name)
         self.grace = grace
         self._threads = ThreadPoolExecutor(concurrency, thread_name_prefix="job")
-        self._last_heartbeat = 0.0
+        self._last_heartbeat, self._is_registered = 0.0, False
         self._wakes_at = 0.0  # Redis' time at which the main thread looks again
         self._exchange.has_news = self._hear
         timeouts.WATCHDOG.when_stuck = self._leave
@@ -138,7 +138,6 @@ class Worker(Performer):
             self.subscribe()
         try:
             self._register_anew()
-            self.set_state(WorkerStatus.STARTED)
         except OutOfMemoryError:
             self._warn_that_redis_is_full()
 
@@ -147,8 +146,10 @@ class Worker(Performer):
 
     def _register_anew(self) -> None:
         """RQ refuses to register over a key that is there; ours may be, from a try that broke off."""
+        self._is_registered = False
         self.connection.delete(self.key)
         self.register_birth()
+        self._is_registered = True
 
     def _heartbeat_when_due(self) -> None:
         """Show that the worker and its running jobs live; drop what is too old."""
@@ -159,7 +160,6 @@ class Worker(Performer):
         clock.follow(self.connection)
         with suppress(OutOfMemoryError):  # our key may lapse; the jobs' locks are renewed in any case
             self.heartbeat()
-            self._tally.write(self.connection, self.key)
         self._show(self._slots.running())
         retention.trim_when_due(self.connection)
 
@@ -174,11 +174,26 @@ class Worker(Performer):
             run(self.connection, heartbeat.call(self.name, running))
 
     def heartbeat(self, timeout: int | None = None, pipeline: Any = None) -> None:
-        """Extend our key; register again when it is gone or a mere rest, as after a restart of Redis."""
-        if pipeline is None and not self.connection.hexists(self.key, "birth"):
+        """Extend our key and tell our state; register again when it is gone, as after a restart of Redis."""
+        if pipeline is not None:
+            super().heartbeat(timeout, pipeline)
+            return
+        self._is_suspended = bool(self.connection.exists(keys.SUSPENDED))
+        with self.connection.pipeline(transaction=False) as own:
+            own.hset(self.key, mapping={"last_heartbeat": utcformat(now()), **self._condition()})
+            for key in (self.key, self.executions_key):
+                own.expire(key, timeout or self.worker_ttl + 60)
+            new_fields, *_ = own.execute()
+        if new_fields or not self._is_registered:
             self._register_anew()
             log.info("👷 worker registered again", worker=self.name)
-        super().heartbeat(timeout, pipeline)
+
+    def serialize(self) -> dict[str, Any]:
+        return {**super().serialize(), **self._condition()}
+
+    def _condition(self) -> dict[Any, Any]:
+        """What of our key changes."""
+        return {**self._tally.totals(), "state": self._state_now()}
 
     def get_heartbeat_ttl(self, job: RqJob, working_time: float = 0.0) -> int:  # noqa: ARG002 - the same for all
         return claim.LOCK
@@ -196,7 +211,7 @@ class Worker(Performer):
         unfinished = self._slots.wait_until_all_are_free(self.grace)
         try:
             self._exchange.hand_back(unfinished)
-            self._tally.write(self.connection, self.key)
+            self._tally.write(self.connection, self.key, self._state_now)
             self.register_death()
             self._doorbell.ring()  # what this worker leaves free, a cap of a queue say, others may take
         except RedisError as error:

@@ -34,7 +34,6 @@ class FrugalWorker(Worker):
     """Runs jobs at once as `Worker` does; see queues/frugal/__init__.py for how it comes by them."""
 
     _last_seen_at = 0.0  # Unix time
-    _is_shown = False  # whether RQ's tools see it; a full Redis takes no new key
     ttl = LAPSE - 60  # RQ adds a minute
 
     def _lines(self) -> tuple[Doorbell, Wire]:
@@ -52,24 +51,21 @@ class FrugalWorker(Worker):
         if self.pubsub_thread is None:
             self.subscribe()
         self._register_anew()
-        if not self._is_shown:
+        if not self._is_registered:
             self._warn_that_redis_is_full()
 
     def _register_anew(self) -> None:
         """Known as one that may hold jobs before it holds any; what RQ's tools show is worth less."""
-        self._is_shown = False
         with suppress(OutOfMemoryError):
             super()._register_anew()
-            self.set_state(WorkerStatus.STARTED)
-            self._is_shown = True
         run(self.connection, Call("frugal_register", (), [self.name, self._slots.number, LAPSE]))
         self._note_sign_of_life()
 
     def _heartbeat_when_due(self) -> None:
-        if self._silent_for() < (HEARTBEAT if self._is_shown else RETRY):
+        if self._silent_for() < (HEARTBEAT if self._is_registered else RETRY):
             return
         self._note_sign_of_life()
-        if not self._is_shown or not self.connection.expire(self.key, LAPSE):
+        if not self._is_registered or not self.connection.expire(self.key, LAPSE):
             self._register_anew()
 
     def _note_sign_of_life(self) -> None:
@@ -81,6 +77,10 @@ class FrugalWorker(Worker):
 
     def get_heartbeat_ttl(self, job: RqJob, working_time: float = 0.0) -> int:  # noqa: ARG002 - the same for all
         return LAPSE
+
+    def _state_now(self) -> str:
+        """Always the same: to tell it anew would be billed."""
+        return WorkerStatus.STARTED.value
 
     # The end of a run.
 

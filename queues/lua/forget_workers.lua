@@ -8,7 +8,7 @@
 local forgotten = 0
 for _, worker in ipairs(redis.call('SMEMBERS', KEYS[1])) do
   if redis.call('HEXISTS', worker, 'birth') == 0 then
-    redis.call('DEL', worker)
+    redis.call('DEL', worker, worker .. ':executions')
     for _, set in ipairs(KEYS) do redis.call('SREM', set, worker) end
     forgotten = forgotten + 1
   end

@@ -4,7 +4,7 @@
 -- ARGV[4]  worker's name
 -- ARGV[5…] per job: job id, execution id, its queue, Unix time of its start
 -- returns  per job 1, or 0 when it is not ours any more: its lock had lapsed, and somebody else has it
--- cost     per job ZSCORE, EXISTS, 2 HSET, 2 ZADD, 2 EXPIRE, SADD; and EXPIRE
+-- cost     per job ZSCORE, EXISTS, 2 HSET, 2 ZADD, 2 EXPIRE, SADD; and EXPIRE, HSET
 
 local now, lock, worker = tonumber(ARGV[1]), tonumber(ARGV[3]), ARGV[4]
 local ours = {}
@@ -13,8 +13,6 @@ local function show(job, execution, queue, started_at)
   local member = job .. ':' .. execution
   local record = 'rq:execution:' .. member
   if not redis.call('ZSCORE', 'rq:wip:' .. queue, member) then return 0 end
-  -- The first write needs no memory, so locks can be renewed when Redis is full.
-  redis.call('EXPIRE', record, lock + 60)
   redis.call('ZADD', 'rq:wip:' .. queue, 'XX', now + lock, member)
   redis.call('HSET', record, 'id', execution, 'job_id', job, 'created_at', started_at, 'last_heartbeat', ARGV[1],
     'worker_name', worker)
@@ -28,6 +26,12 @@ local function show(job, execution, queue, started_at)
   return 1
 end
 
-for i = 5, #ARGV, 4 do ours[#ours + 1] = show(ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3]) end
+-- The first write needs no memory, so locks can be renewed when Redis is full.
 redis.call('EXPIRE', 'rq:worker:' .. worker .. ':executions', lock + 120)
+local is_busy = false
+for i = 5, #ARGV, 4 do
+  ours[#ours + 1] = show(ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3])
+  is_busy = is_busy or ours[#ours] == 1
+end
+if is_busy then redis.call('HSET', 'rq:worker:' .. worker, 'state', 'busy') end
 return ours

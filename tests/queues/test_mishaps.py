@@ -6,7 +6,7 @@ import threading
 import time
 
 import pytest
-from redis import Redis
+from redis import Redis, RedisError
 from rq import Queue
 from rq.serializers import JSONSerializer
 from rq.timeouts import JobTimeoutException
@@ -151,10 +151,25 @@ def test_a_failure_after_the_lock_was_lost_changes_nothing(following_redis: None
 
 def test_a_worker_registers_again_over_the_rest_of_its_key(clean_redis: None) -> None:
     worker = Worker(connect(config.settings().redis_location, retries=0), concurrency=1, grace=1)
+    worker._register_anew()
+    redis().delete(worker.key)
     redis().hset(worker.key, "failed_job_count", 1)  # as a job leaves it that ends after a loss of all keys
     worker.heartbeat()
     assert heartbeats.workers() == [worker.name]
     assert 0 < redis().ttl(worker.key) <= 150
+
+
+def test_a_worker_whose_registration_broke_off_registers_at_its_next_sign_of_life(
+    clean_redis: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worker = Worker(connect(config.settings().redis_location, retries=0), concurrency=1, grace=1)
+    with monkeypatch.context() as broken:
+        broken.setattr(worker, "register_birth", lambda: redis().execute_command("NONSENSE"))
+        with pytest.raises(RedisError):
+            worker.heartbeat()
+    worker.heartbeat()
+    worker.heartbeat()
+    assert heartbeats.workers() == [worker.name]
 
 
 def test_a_job_enqueued_by_stock_rq_with_our_class_rings(clean_redis: None) -> None:

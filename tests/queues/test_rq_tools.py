@@ -12,11 +12,13 @@ from dataclasses import replace
 
 import pytest
 
+import config
 from queues import claim, clock, heartbeats
 from queues.chains import chain
-from queues.connection import redis
+from queues.connection import connect, redis
 from queues.enqueue import enqueue, enqueue_many
 from queues.names import BY_PRIORITY
+from queues.worker import Worker
 from tests import pickles
 from tests.queues.conftest import ROOT, RQ, StartWorker, ledger, new_job, rq_environment, status_of
 from tests.waiting import wait_until
@@ -54,6 +56,52 @@ def test_rq_info_shows_our_worker_and_counts_our_jobs(start_worker: StartWorker)
     assert worker.endswith("jobs: 1 finished, 1 failed")
     redis().rpush("test:go", 1)
     wait_until(lambda: status_of("busy") == "finished")  # looking at it has not disturbed it
+
+
+def state() -> str:
+    """Of the only worker, as `rq info` shows it."""
+    (line,) = (line for line in rq("info", "--raw", "--only-workers").splitlines() if "worker " in line)
+    return line.partition(") ")[2].split()[0]
+
+
+def test_rq_info_shows_whether_our_worker_is_busy(start_worker: StartWorker) -> None:
+    start_worker(**FAST)
+    (name,) = heartbeats.workers()
+
+    def has(state: bytes) -> bool:
+        return redis().hget(f"rq:worker:{name}", "state") == state
+
+    assert has(b"idle")
+    enqueue(new_job("wait_for_go", "busy", what="busy"))
+    wait_until(lambda: has(b"busy"))
+    assert state() == "busy"
+    redis().rpush("test:go", 1)
+    wait_until(lambda: has(b"idle"))
+
+
+def test_an_idle_worker_tells_that_it_is_suspended_and_a_busy_one_that_it_is_busy(clean_redis: None) -> None:
+    worker = Worker(connect(config.settings().redis_location), concurrency=1, grace=1)
+    worker._register_anew()
+    redis().set("rq:suspended", 1)
+    worker.heartbeat()
+    assert state() == "suspended"
+    enqueue(new_job("noop", "held", payload=""))
+    redis().delete("rq:suspended")
+    (claimed,) = claim.claim(redis(), worker.name, 1, clock.moment()).claimed
+    redis().set("rq:suspended", 1)
+    worker._slots.take(claimed)
+    worker.heartbeat()
+    assert state() == "busy"
+
+
+def test_a_sign_of_life_costs_four_commands_and_tells_the_state(clean_redis: None) -> None:
+    worker = Worker(connect(config.settings().redis_location), concurrency=1, grace=1)
+    worker._register_anew()
+    redis().config_resetstat()
+    worker.heartbeat()
+    stats = redis().info("commandstats")
+    calls = {name: stat["calls"] for name, stat in stats.items() if not name.startswith("cmdstat_config")}
+    assert calls == {"cmdstat_exists": 1, "cmdstat_hset": 1, "cmdstat_expire": 2}
 
 
 def test_rq_suspend_holds_our_workers_until_rq_resume(start_worker: StartWorker) -> None:
