@@ -31,6 +31,7 @@ from services.conditions import BadCondition, Condition
 DEEPEST = 8  # automations in a chain, each started by what the one before it did
 LOST_AGE = timedelta(hours=1)  # far beyond the retries (36 s), as in `publishers.relay`
 MOST_RECOVERED = 500  # runs at once
+CHECK = "check_automations"  # the reaction that hands the planning on
 PLANNED = "run_automations"  # stands among the reactions of an event whose runs are decided
 
 log = structlog.get_logger()
