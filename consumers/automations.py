@@ -37,6 +37,7 @@ ENDS: dict[str, tuple[str, dict[str, str]]] = {
     "canceled": (SKIPPED, {"note": "its job was cancelled"}),
     "failed": (FAILED, {"error": "its job is a dead letter"}),
 }
+CHECK = "check_automations"  # the reaction that hands the planning on
 PLANNED = "run_automations"  # stands among the reactions of an event whose runs are decided
 
 log = structlog.get_logger()
