@@ -29,21 +29,21 @@ def decide(workspace_id: ObjectId, visitor_id: str, agrees: bool) -> None:
     Visitor.decide(workspace_id, visitor_id, agrees)
 
 
-def consents(asked: Sequence[tuple[Workspace, str]]) -> dict[str, bool]:
-    """The answers of visitors, by `visitor_key`. One query; none where no answer can change anything."""
+def consents(asked: Sequence[tuple[Workspace, str]]) -> dict[tuple[ObjectId, str], bool]:
+    """The answers of visitors, by workspace and visitor. One query; none where no answer changes anything."""
     keys = {
-        visitor_key(workspace.id, visitor_id)
+        visitor_key(workspace.id, visitor_id): (workspace.id, visitor_id)
         for workspace, visitor_id in asked
         if workspace.needs_consent or workspace.has_refusals
     }
-    return Visitor.consents(keys) if keys else {}
+    return {keys[key]: answer for key, answer in Visitor.consents(keys).items()} if keys else {}
 
 
 def trackable(workspace: Workspace, visitor_id: str | None) -> str | None:
     """The visitor's id, unless it may not be tracked."""
     if visitor_id is None:
         return None
-    consent = consents([(workspace, visitor_id)]).get(visitor_key(workspace.id, visitor_id))
+    consent = consents([(workspace, visitor_id)]).get((workspace.id, visitor_id))
     return visitor_id if may_track(workspace, consent) else None
 
 

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 from bson import ObjectId
 
-from models.visitor import visitor_key
 from models.workspace import Workspace
 from publishers import events, pages
 from schemas.visits import Visit
@@ -22,7 +21,7 @@ def accept(tracked: Sequence[tuple[Workspace, TrackedEvent]]) -> int:
     kept = [
         event
         for workspace, event in tracked
-        if visitors.may_track(workspace, consents.get(visitor_key(workspace.id, event.visitor_id)))
+        if visitors.may_track(workspace, consents.get((event.workspace_id, event.visitor_id)))
     ]
     by_workspace: dict[ObjectId, list[Visit]] = {}
     for event in kept:

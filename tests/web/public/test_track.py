@@ -274,9 +274,7 @@ def test_a_batch_costs_the_store_commands_and_round_trips_of_one_page_view(
         costs.append([request, len(trips), handling, len(handling_trips)])
         run_jobs()
     for request, trips, handling, handling_trips in costs:
-        assert request == [
-            "insert"
-        ]  # the ledger; the workspace was known already, and that nobody has refused
+        assert request == ["insert"]  # the ledger; the workspace was known, and that nobody has refused
         assert trips <= 3
         # The score: three commands, two for what it no longer remembers, four when it reaches a level.
         assert len(handling) <= (19 if is_identified else 11)
