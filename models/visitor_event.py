@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Sequence
+from functools import partial
 
 from bson import ObjectId
 from mongoengine import DateTimeField, Document, ObjectIdField, StringField
@@ -14,6 +15,7 @@ from models.event import EventRecord
 from models.fields import PlainField
 from models.personal import Person, delete, left_behind
 from models.store import insert_new, now
+from schemas.event import key_of
 
 ID_BYTES = 12  # of an ObjectId
 PAGE_VIEW = "page_view"
@@ -117,8 +119,8 @@ class VisitorEvent(Document):
     @classmethod
     def erase(cls, person: Person) -> int:
         """Delete what the person's visitors did, and the events that told of it; returns how many did."""
-        return sum(delete(cls, query, before=_erase_views) for query in left_behind(person))
+        return sum(delete(cls, query, before=partial(_erase_views, person)) for query in left_behind(person))
 
 
-def _erase_views(ids: list[ObjectId]) -> None:
-    EventRecord.erase_keys(f"page.viewed:{event_id}" for event_id in ids)
+def _erase_views(person: Person, ids: list[ObjectId]) -> None:
+    EventRecord.erase_keys(key_of("page.viewed", person.workspace_id, each) for each in ids)
