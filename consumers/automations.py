@@ -31,6 +31,7 @@ from services.conditions import BadCondition, Condition
 DEEPEST = 8  # automations in a chain, each started by what the one before it did
 LOST_AGE = timedelta(hours=1)  # far beyond the retries (36 s), as in `publishers.relay`
 MOST_RECOVERED = 500  # runs at once
+CHECK = "check_automations"  # the reaction that hands the planning on
 PLANNED = "run_automations"  # stands among the reactions of an event whose runs are decided
 
 log = structlog.get_logger()
@@ -104,7 +105,7 @@ def _plan(record: EventRecord) -> None:
     runs = []
     for trigger in Trigger.active_for(record.workspace_id, record.type):
         try:
-            if _is_own_end(trigger, record) or not conditions.all_hold(_conditions(trigger), known):
+            if is_own_end(str(trigger.id), record) or not conditions.all_hold(_conditions(trigger), known):
                 continue
             reason = _why_not(trigger, record)
         except BadCondition as error:
@@ -121,9 +122,9 @@ def too_deep(record: EventRecord) -> str | None:
     return f"the event is the end of a chain of {record.depth} automations, and {DEEPEST} is the most"
 
 
-def _is_own_end(trigger: Trigger, record: EventRecord) -> bool:
+def is_own_end(trigger_id: str, record: EventRecord) -> bool:
     """An automation that waits for ends of automations does not wait for its own."""
-    return bool(record.type == WorkflowCompleted.type and record.payload.get("triggerId") == str(trigger.id))
+    return bool(record.type == WorkflowCompleted.type and record.payload.get("triggerId") == trigger_id)
 
 
 def _conditions(trigger: Trigger) -> list[Condition]:

@@ -6,9 +6,10 @@ RQ's `perform_job` runs the function; what comes after it is ours where one scri
 from __future__ import annotations
 
 import resource
+import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeGuard
@@ -36,6 +37,7 @@ from queues.slots import Slots
 
 log = structlog.get_logger()
 
+MAXRSS_PER_MB = 1_048_576 if sys.platform == "darwin" else 1_024  # the system's unit is bytes there, else KiB
 WORKER_TTL = 90  # seconds after which a silent worker counts as dead
 
 
@@ -57,6 +59,7 @@ class Performer(BaseWorker):
             log_job_description=False,
         )
         self.limits = (0, 0)  # jobs, and megabytes, after which this process ends; 0 = never
+        self.jobs_begin: Callable[[], None] = lambda: None  # told on a thread that is about to run jobs
         self._by_name = {queue.name: queue for queue in self.queues}
         self._slots = Slots(concurrency)
         self._doorbell, self._exchange = self._lines()
@@ -88,14 +91,14 @@ class Performer(BaseWorker):
     def _is_worn_out(self) -> bool:
         """Whether this process has run or grown enough; its supervisor starts a fresh one."""
         most_jobs, most_mb = self.limits
-        grown = most_mb and resource.getrusage(resource.RUSAGE_SELF).ru_maxrss > most_mb * 1_024  # in KiB
+        grown = most_mb and resource.getrusage(resource.RUSAGE_SELF).ru_maxrss > most_mb * MAXRSS_PER_MB
         return bool(grown or (most_jobs and self._slots.ended >= most_jobs))
 
     def _report_quarantined(self, job_ids: Sequence[str]) -> None:
         """To the log and, through RQ's exception handlers, to whoever watches failures."""
         for job_id in job_ids:
             log.error("☠️  job quarantined: its worker died twice", job_id=job_id)
-            with suppress(NoSuchJobError):
+            with suppress(NoSuchJobError, ValueError):  # ValueError: an id that RQ refuses
                 job = Job.fetch(job_id, connection=self.connection)
                 self._tell_handlers(job)
 
@@ -105,7 +108,11 @@ class Performer(BaseWorker):
         except Exception:  # a store is away, say: that must end neither a worker nor a thread of it
             log.exception("❌ the quarantine could not be recorded", job_id=job.id)
 
+    def is_idle(self) -> bool:
+        return self._slots.are_all_free
+
     def _run_until_nothing_is_left(self, claimed: Claimed | None) -> None:
+        self.jobs_begin()
         while claimed:
             following = None
             try:
