@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import Annotated, Any
 
@@ -79,6 +80,8 @@ def _event(workspace_id: str, given: Given, place: str) -> Event:
     if kind in authority.OURS:
         raise Refused(f"{place}type: {kind} is not accepted: it comes from {authority.OURS[kind]}")
     payload = {"workspaceId": workspace_id, **given.payload}
+    if name := next((name for name, value in payload.items() if not _is_text(value)), None):
+        raise Refused(f"{place}payload.{errors.shown(name)}: must not contain half of a surrogate pair")
     version = given.version or known[kind].version
     try:
         told = event.decode(kind, version, payload)
@@ -91,3 +94,12 @@ def _event(workspace_id: str, given: Given, place: str) -> Event:
     if told.workspace_id != workspace_id:
         raise Refused(f"{place}payload.workspaceId: must be the workspace of the address, or be left out")
     return told
+
+
+def _is_text(value: Any) -> bool:
+    """Whether the store can keep the texts in it."""
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
