@@ -5,6 +5,8 @@ from __future__ import annotations
 from bson import ObjectId
 from mongoengine import DateTimeField, Document, ObjectIdField, StringField
 
+import config
+from models import retention
 from models.personal import Person, delete
 from models.store import now
 
@@ -18,6 +20,7 @@ class Notification(Document):
     key = StringField(required=True)  # unique: the same notice is given once
     created_at = DateTimeField(default=now)
     read_at = DateTimeField()
+    expires_at = DateTimeField()  # absent: kept for ever
 
     meta = {
         "collection": "notifications",
@@ -27,6 +30,7 @@ class Notification(Document):
             {"fields": ["key"], "unique": True},
             {"fields": ["user_id", "-created_at"]},
             {"fields": ["contact_id"], "sparse": True},
+            {"fields": ["expires_at"], "expireAfterSeconds": 0},
         ],
     }
 
@@ -41,12 +45,15 @@ class Notification(Document):
         key: str,
         contact_id: ObjectId | None = None,
     ) -> bool:
-        """Tell once; returns whether this call did. Safe to run twice."""
+        """Tell once, as long as the notice is kept; returns whether this call did. Safe to run twice."""
+        moment = now()
         notice = {"workspace_id": workspace_id, "user_id": user_id, "kind": kind, "message": message}
         if contact_id:
             notice["contact_id"] = contact_id
+        if expires_at := retention.expiry(moment, config.settings().notifications_keep_days):
+            notice["expires_at"] = expires_at
         result = cls._get_collection().update_one(
-            {"key": key}, {"$setOnInsert": {**notice, "created_at": now()}}, upsert=True
+            {"key": key}, {"$setOnInsert": {**notice, "created_at": moment}}, upsert=True
         )
         return result.upserted_id is not None
 

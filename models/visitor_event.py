@@ -11,6 +11,8 @@ from bson import ObjectId
 from mongoengine import DateTimeField, Document, ObjectIdField, StringField
 from pymongo import UpdateOne
 
+import config
+from models import retention
 from models.event import EventRecord
 from models.fields import PlainField
 from models.personal import Person, delete, left_behind
@@ -43,6 +45,7 @@ class VisitorEvent(Document):
     happened_at = DateTimeField(required=True)  # by the visitor's clock
     received_at = DateTimeField(default=now)
     contact_id = ObjectIdField()  # None: the visitor is not identified yet
+    expires_at = DateTimeField()  # absent: kept for ever
 
     meta = {
         "collection": "visitor_events",
@@ -54,11 +57,13 @@ class VisitorEvent(Document):
                 "fields": ["contact_id", "-happened_at"],
                 "partialFilterExpression": {"contact_id": {"$exists": True}},
             },
+            {"fields": ["expires_at"], "expireAfterSeconds": 0},
         ],
     }
 
     def clean(self) -> None:
         self.id = self.id or self.natural_id()
+        self.expires_at = retention.expiry(self.received_at, config.settings().visits_keep_days)
 
     def natural_id(self) -> ObjectId:
         parts = (self.workspace_id, self.visitor_id, self.session_id, self.event_type, self.event_name)
