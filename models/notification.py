@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from bson import ObjectId
 from mongoengine import DateTimeField, Document, ObjectIdField, StringField
 
@@ -47,7 +49,12 @@ class Notification(Document):
     ) -> bool:
         """Tell once, as long as the notice is kept; returns whether this call did. Safe to run twice."""
         moment = now()
-        notice = {"workspace_id": workspace_id, "user_id": user_id, "kind": kind, "message": message}
+        notice: dict[str, Any] = {
+            "workspace_id": workspace_id,
+            "user_id": user_id,
+            "kind": kind,
+            "message": message,
+        }
         if contact_id:
             notice["contact_id"] = contact_id
         if expires_at := retention.expiry(moment, config.settings().notifications_keep_days):
