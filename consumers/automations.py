@@ -104,7 +104,7 @@ def _plan(record: EventRecord) -> None:
     runs = []
     for trigger in Trigger.active_for(record.workspace_id, record.type):
         try:
-            if _is_own_end(trigger, record) or not conditions.all_hold(_conditions(trigger), known):
+            if is_own_end(str(trigger.id), record) or not conditions.all_hold(_conditions(trigger), known):
                 continue
             reason = _why_not(trigger, record)
         except BadCondition as error:
@@ -121,9 +121,9 @@ def too_deep(record: EventRecord) -> str | None:
     return f"the event is the end of a chain of {record.depth} automations, and {DEEPEST} is the most"
 
 
-def _is_own_end(trigger: Trigger, record: EventRecord) -> bool:
+def is_own_end(trigger_id: str, record: EventRecord) -> bool:
     """An automation that waits for ends of automations does not wait for its own."""
-    return bool(record.type == WorkflowCompleted.type and record.payload.get("triggerId") == str(trigger.id))
+    return bool(record.type == WorkflowCompleted.type and record.payload.get("triggerId") == trigger_id)
 
 
 def _conditions(trigger: Trigger) -> list[Condition]:

@@ -7,6 +7,7 @@ Read `_run_until_nothing_is_left` first. RQ's `perform_job` runs the function an
 from __future__ import annotations
 
 import resource
+import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -37,6 +38,7 @@ from queues.slots import Slots
 
 log = structlog.get_logger()
 
+MAXRSS_PER_MB = 1_048_576 if sys.platform == "darwin" else 1_024  # the system's unit is bytes there, else KiB
 WORKER_TTL = 90  # seconds after which a silent worker counts as dead
 
 
@@ -187,7 +189,7 @@ class Performer(BaseWorker):
     def _is_worn_out(self) -> bool:
         """Whether this process has run or grown enough; its supervisor starts a fresh one."""
         most_jobs, most_mb = self.limits
-        grown = most_mb and resource.getrusage(resource.RUSAGE_SELF).ru_maxrss > most_mb * 1_024  # in KiB
+        grown = most_mb and resource.getrusage(resource.RUSAGE_SELF).ru_maxrss > most_mb * MAXRSS_PER_MB
         return bool(grown or (most_jobs and self._slots.ended >= most_jobs))
 
     # What others see.
