@@ -86,6 +86,11 @@ class VisitorEvent(Document):
             cls._get_collection().bulk_write(updates, ordered=False)
 
     @classmethod
+    def withdraw(cls, events: Sequence[VisitorEvent]) -> None:
+        """Delete them, for their visitors refused. One command; safe to run twice."""
+        cls.objects(id__in=[event.id for event in events]).delete()
+
+    @classmethod
     def link_visitor(cls, workspace_id: ObjectId, visitor_id: str, contact_id: ObjectId) -> int:
         """Give all events of a visitor their contact unless they have one; returns how many had none."""
         events = cls.objects(workspace_id=workspace_id, visitor_id=visitor_id, contact_id=None)

@@ -263,6 +263,30 @@ def test_actions_whose_jobs_redis_lost_are_enqueued_again(workspace: Workspace, 
     assert automations.recover() == 0
 
 
+@pytest.mark.parametrize(
+    ("status", "ended", "why", "told"),
+    [
+        ("canceled", "skipped", "its job was cancelled", 0),
+        ("failed", "failed", "its job is a dead letter", 1),
+    ],
+)
+def test_an_action_whose_job_a_person_cancelled_or_nobody_noted_as_dead_ends_and_never_comes_back(
+    workspace: Workspace, event_id: str, status: str, ended: str, why: str, told: int
+) -> None:
+    automation(workspace)
+    automations.run(event_id)
+    (run,) = TriggerRun.objects
+    redis().hset(Job.key_for(f"automation-{run.id}-0"), "status", status)
+    TriggerRun.objects.update(set__created_at=store.now() - automations.LOST_AGE * 2)
+    assert automations.recover() == 0
+
+    redis().flushall()  # as when its time is over
+    assert automations.recover() == 0
+    run.reload()
+    assert (run.status, run.steps[0].status, run.steps[0].note or run.steps[0].error) == (ended, ended, why)
+    assert EventRecord.objects(type="workflow.completed").count() == told
+
+
 def test_a_worker_whose_clock_is_late_does_not_begin_a_minute_anew(workspace: Workspace) -> None:
     trigger: Trigger = automation(workspace, max_runs_per_minute=2)
     at = automations.store.now().replace(second=30)
