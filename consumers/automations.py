@@ -152,7 +152,7 @@ def _why_not(trigger: Trigger, record: EventRecord) -> str | None:
     if reason := too_deep(record):
         return reason
     most = config.settings().automation_runs_per_minute
-    if not trigger.claim_run(store.now(), most):
+    if not trigger.claim_run(record.id, store.now(), most):
         most = min(most, trigger.max_runs_per_minute or most)
         return f"it ran {most} times in this minute, which is its limit"
     return None

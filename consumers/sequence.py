@@ -10,7 +10,7 @@ from datetime import timedelta
 
 from bson import ObjectId
 
-from consumers import activity
+from consumers import activity, named
 from consumers.registry import Delivery, Jobs, hands_on, reacts_to
 from models.contact import Contact
 from models.email_message import EmailMessage
@@ -80,10 +80,12 @@ def pause_sequences(event: EmailReceived, delivery: Delivery) -> None:
 
 def _concerned(event: Ending | EmailReceived) -> list[Enrolment]:
     """The contact's open enrolments, but those that are younger than the mail."""
-    found = Enrolment.open_of(ObjectId(event.contact_id)) if event.contact_id else []
+    if event.contact_id is None:
+        return []
+    found = Enrolment.open_of(ObjectId(event.workspace_id), ObjectId(event.contact_id))
     if not (found and isinstance(event, EmailEvent)):
         return found
-    message = EmailMessage.objects(id=ObjectId(event.message_id)).only("sent_at").first()
+    message = named.find(EmailMessage, event, event.message_id, "sent_at")
     return [one for one in found if message is None or one.enrolled_at < message.sent_at + SLOW_CLOCK]
 
 
@@ -91,7 +93,7 @@ def _concerned(event: Ending | EmailReceived) -> list[Enrolment]:
 @hands_on
 def log_end(event: SequenceCompleted, delivery: Delivery) -> Jobs:
     """Enter it in the contact's timeline. Safe to run twice: entered once."""
-    sequence = Sequence.objects(id=ObjectId(event.sequence_id)).only("name").first()
+    sequence = named.find(Sequence, event, event.sequence_id, "name")
     return activity.logged(
         delivery,
         workspace_id=event.workspace_id,
