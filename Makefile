@@ -30,12 +30,13 @@ test: $(STAMP) ## Run the whole test suite on a real Redis and a real document s
 	$(BIN)/python -m pytest --numprocesses auto --dist loadfile $(ARGS)
 
 # Faults are a matter of chance: so they are to pass again and again. Stops at the first failure.
-soak: $(STAMP) ## Run the fault tests and their long variants again and again (ROUNDS=20)
+soak: $(STAMP) ## Run all seeds of the events' property tests, and the fault tests again and again (ROUNDS=20)
+	$(BIN)/python -m pytest --numprocesses auto tests/consumers tests/publishers -m soak -o timeout=600 $(ARGS)
 	@for round in $$(seq $(ROUNDS)); do echo "soak: round $$round of $(ROUNDS), $$(date +%T)"; \
 		$(BIN)/python -m pytest --numprocesses auto --dist loadfile $(FAULTS) -m "soak or not soak" -o timeout=600 $(ARGS) || exit 1; done
 ROUNDS ?= 20
 FAULTS := tests/faults tests/queues/test_faults.py tests/queues/test_mishaps.py tests/queues/test_chains.py \
-	tests/test_scheduler_faults.py
+	tests/queues/test_frugal_faults.py tests/test_scheduler_faults.py
 
 lint: $(STAMP) ## ruff, format check, mypy strict
 	$(BIN)/ruff check .

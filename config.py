@@ -85,6 +85,14 @@ class Settings(BaseSettings):
     events_keep_days: int = Field(
         90, ge=1, description="Days that the ledger keeps an event after all its reactions are done"
     )
+    visits_keep_days: int = Field(
+        400,
+        ge=0,
+        description="Days that what visitors did is kept, at least EVENTS_KEEP_DAYS; 0 = for ever",
+    )
+    notifications_keep_days: int = Field(
+        180, ge=0, description="Days that a notice is kept, read or not; 0 = for ever"
+    )
     tz: str = Field("UTC", description="Time zone of cron entries without one of their own")
     admin_user: str = Field("admin", min_length=1, description="User name of the admin pages")
     admin_password: SecretStr | None = Field(None, description="Password of the admin pages")
@@ -166,6 +174,16 @@ class Settings(BaseSettings):
         parts = urlsplit(value.get_secret_value()) if value else None
         if parts and not (parts.username and parts.path.rsplit("/", 1)[-1].isdecimal()):
             raise ValueError("must be like https://key@host/42, as Sentry's project settings show it")
+        return value
+
+    @field_validator("visits_keep_days")
+    @classmethod
+    def _outlives_events(cls, value: int, info: ValidationInfo) -> int:
+        if 0 < value < info.data.get("events_keep_days", 0):
+            raise ValueError(
+                "is less than EVENTS_KEEP_DAYS: when a person is erased, the visits lead to the events "
+                "that tell of them"
+            )
         return value
 
     @field_validator("tz")

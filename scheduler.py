@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 import structlog
 
 import config
-from consumers import automations
+from consumers import automations, healing
 from jobs.run_ledger import RunLedger
 from jobs.watchdog import Watchdog
 from models import store
@@ -22,7 +22,7 @@ from services import logs, sentry
 
 log = structlog.get_logger()
 
-HOUSEKEEPING = 60.0  # seconds between two looks for pending events and missed runs; costs no Redis command
+HOUSEKEEPING = 60.0  # seconds between two looks for pending events and missed runs; hardly a Redis command
 
 
 def main() -> None:
@@ -55,6 +55,7 @@ def _keep_house(ledger: RunLedger, stop: threading.Event) -> None:
     while not stop.is_set():
         _try("events could not be relayed", _relay)
         _try("automations could not be recovered", _recover)
+        _try("what Redis lost could not be handed on again", _heal)
         _try("missed runs could not be looked for", lambda: watchdog.check(datetime.now(UTC)))
         stop.wait(HOUSEKEEPING)
 
@@ -69,6 +70,12 @@ def _recover() -> None:
     """Enqueue the actions of automations whose jobs were lost."""
     if count := automations.recover():
         log.info("📬 enqueued actions of automations that were lost", actions=count)
+
+
+def _heal() -> None:
+    """Hand on again what jobs in Redis were to do for events that are done."""
+    if count := healing.heal(store.now()):
+        log.info("📬 handed on again what Redis may have lost", events=count)
 
 
 def _try(problem: str, action: Callable[[], object]) -> None:

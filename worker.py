@@ -53,7 +53,6 @@ def _end_with_parent() -> None:
 def run_one(settings: config.Settings) -> None:
     """Be one worker process until SIGTERM."""
     sentry.init(settings.sentry_project, settings.sentry_environment)
-    hangs.guard(settings.stuck_after)
     store.connect(settings.mongodb_uri.get_secret_value())
     threading.Thread(target=check_indexes, daemon=True).start()  # the store may be away: nobody waits for it
     dispatch.load_reactions()  # now, so that no first job pays for the imports
@@ -90,6 +89,9 @@ def _start(settings: config.Settings) -> Worker:
             worker.push_exc_handler(dispatch.mark_abandoned)
             worker.push_exc_handler(automation_step.mark_abandoned)
             worker.limits = (settings.worker_max_jobs, settings.worker_max_mb)
+            guard = hangs.Guard(settings.stuck_after, worker.is_idle)
+            worker.jobs_begin = guard.jobs_begin
+            guard.start()
             return worker
 
 

@@ -87,6 +87,12 @@ def ratio(rounds: Sequence[Part], one: str, other: str) -> float:
     return float(median(spread(each[one]).p95 / spread(each[other]).p95 for each in rounds))
 
 
+def least(each: Part) -> float:
+    """Publish to effect beside a bare start, were an event but an insert, a start and an update."""
+    insert, start, update = (spread(each[kind]).p50 for kind in ("insert", "bare", "update"))
+    return (insert + start + update) / start
+
+
 def growth(costs: Part) -> float:
     """The largest difference of all events."""
     return float(max(after - costs["few"][kind] for kind, after in costs["many"].items()))
@@ -98,9 +104,11 @@ def figures(found: Found) -> Mapping[str, Any]:
             "publish to effect": asdict(times(found.handling, "effect")),
             "bare enqueue to start": asdict(times(found.handling, "bare")),
             "bare insert": asdict(times(found.handling, "insert")),
+            "bare update": asdict(times(found.handling, "update")),
             "POST of ten events": asdict(times(found.tracking, "track")),
             "GET /healthz": asdict(times(found.tracking, "healthz")),
         },
+        "least on this store": round(median(map(least, found.handling)), 1),
         "events_per_second": round(median(each["events_per_second"] for each in found.handling)),
         "requests_per_second": {
             name: round(median(each[f"{name}_per_second"] for each in found.tracking))

@@ -39,18 +39,27 @@ def handling(worker: Watched, rounds: int, alone: int, burst: int) -> dict[str, 
 
 
 def _round(worker: Watched, alone: int, burst: int) -> dict[str, Any]:
-    found: dict[str, Any] = {"bare": [], "insert": [], "effect": []}
+    found: dict[str, Any] = {"bare": [], "insert": [], "update": [], "effect": []}
     for _ in range(alone):  # in turns: a busy machine disturbs all alike
         found["bare"].append(latency_starts.one_by_one(worker))
-        found["insert"].append(one_insert())
+        (contact,), ms = one_insert()
+        found["insert"].append(ms)
+        found["update"].append(one_update(contact))
         found["effect"].append(one_effect())
     return {**found, "events_per_second": rate(burst)}
 
 
-def one_insert() -> float:
+def one_insert() -> tuple[list[ObjectId], float]:
     """Ms of the cheapest thing that the store keeps: what there is beneath each of our commands."""
     before = time.perf_counter()
-    contacts(1)
+    ids = contacts(1)
+    return ids, (time.perf_counter() - before) * 1_000
+
+
+def one_update(contact: ObjectId) -> float:
+    """Ms of the cheapest effect that an event can have."""
+    before = time.perf_counter()
+    Contact._get_collection().update_one({"_id": contact}, {"$set": {"last_activity_at": store.now()}})
     return (time.perf_counter() - before) * 1_000
 
 

@@ -127,18 +127,19 @@ def _stored(entry: Entry) -> Entry:
 def stamp_last_activity(event: ActivityLogged, delivery: Delivery) -> None:
     """Of the contact, its open deals and the deal. Safe to run twice: the stamps only move forward."""
     at = min(event.happened_at, delivery.accepted_at)
-    stamp(at, contact_id=event.contact_id, deal_id=event.deal_id)
+    stamp(at, workspace_id=event.workspace_id, contact_id=event.contact_id, deal_id=event.deal_id)
 
 
-def stamp(at: datetime, *, contact_id: str | None, deal_id: str | None) -> None:
+def stamp(at: datetime, *, workspace_id: str, contact_id: str | None, deal_id: str | None) -> None:
     """Somebody was in touch with them at that moment, and the silence of their deals is over.
 
     Safe to run twice: the stamps only move forward. Tasks that a crash leaves open are closed by the next
     `stale-deal-alert`.
     """
+    mine = {"workspace_id": ObjectId(workspace_id)}
     if contact_id:
-        Contact.touch([ObjectId(contact_id)], at)
-        if Deal.touch({ObjectId(contact_id): at}):
-            silence.ended_of({"contact_ids": ObjectId(contact_id)}, now())
-    if deal_id and Deal.touch_one(ObjectId(deal_id), at):
-        silence.ended_of({"_id": ObjectId(deal_id)}, now())
+        Contact.touch([ObjectId(contact_id)], at, **mine)
+        if Deal.touch({ObjectId(contact_id): at}, **mine):
+            silence.ended_of({"contact_ids": ObjectId(contact_id), **mine}, now())
+    if deal_id and Deal.touch_one(mine["workspace_id"], ObjectId(deal_id), at):
+        silence.ended_of({"_id": ObjectId(deal_id), **mine}, now())

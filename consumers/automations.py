@@ -17,7 +17,8 @@ from consumers.registry import Delivered, Delivery, Jobs, hands_on, takes_many
 from models import facts, store
 from models.event import EventRecord
 from models.trigger import Trigger
-from models.trigger_run import OPEN, RunStep, TriggerRun
+from models.trigger_run import FAILED, OPEN, SKIPPED, RunStep, TriggerRun
+from publishers import workflows
 from queues import job_state
 from queues.enqueue import NewJob, enqueue_many
 from queues.names import CRM_WORKFLOW_BRIDGE
@@ -31,6 +32,12 @@ from services.conditions import BadCondition, Condition
 DEEPEST = 8  # automations in a chain, each started by what the one before it did
 LOST_AGE = timedelta(hours=1)  # far beyond the retries (36 s), as in `publishers.relay`
 MOST_RECOVERED = 500  # runs at once
+# What an action comes to whose job has this status, though nobody recorded an end.
+ENDS: dict[str, tuple[str, dict[str, str]]] = {
+    "canceled": (SKIPPED, {"note": "its job was cancelled"}),
+    "failed": (FAILED, {"error": "its job is a dead letter"}),
+}
+CHECK = "check_automations"  # the reaction that hands the planning on
 PLANNED = "run_automations"  # stands among the reactions of an event whose runs are decided
 
 log = structlog.get_logger()
@@ -84,14 +91,24 @@ def run(event_id: str) -> int:
 def recover() -> int:
     """Enqueue once more the actions whose jobs were lost with Redis; returns how many.
 
+    Those whose jobs will do nothing any more end: else they would be done when Redis has forgotten the jobs.
     One indexed query when there is nothing to do. Safe to run at any time: an action has one job.
     """
     jobs = _jobs(TriggerRun.unfinished(store.now() - LOST_AGE, MOST_RECOVERED))
     states = job_state.statuses([str(job.id) for job in jobs]) if jobs else {}
+    for job in jobs:
+        if job.id in states and states[job.id] in ENDS:
+            _end(job, *ENDS[states[job.id]])
     lost = [job for job in jobs if job.id not in states]
     if lost:
         enqueue_many(lost)
     return len(lost)
+
+
+def _end(job: NewJob, status: str, why: dict[str, str]) -> None:
+    run_id, place = job.kwargs["run_id"], job.kwargs["place"]
+    TriggerRun.end_step(run_id, place, status, **why)
+    workflows.settle(run_id)
 
 
 def _jobs(runs: Sequence[TriggerRun]) -> list[NewJob]:
@@ -104,7 +121,7 @@ def _plan(record: EventRecord) -> None:
     runs = []
     for trigger in Trigger.active_for(record.workspace_id, record.type):
         try:
-            if _is_own_end(trigger, record) or not conditions.all_hold(_conditions(trigger), known):
+            if is_own_end(str(trigger.id), record) or not conditions.all_hold(_conditions(trigger), known):
                 continue
             reason = _why_not(trigger, record)
         except BadCondition as error:
@@ -121,9 +138,9 @@ def too_deep(record: EventRecord) -> str | None:
     return f"the event is the end of a chain of {record.depth} automations, and {DEEPEST} is the most"
 
 
-def _is_own_end(trigger: Trigger, record: EventRecord) -> bool:
+def is_own_end(trigger_id: str, record: EventRecord) -> bool:
     """An automation that waits for ends of automations does not wait for its own."""
-    return bool(record.type == WorkflowCompleted.type and record.payload.get("triggerId") == str(trigger.id))
+    return bool(record.type == WorkflowCompleted.type and record.payload.get("triggerId") == trigger_id)
 
 
 def _conditions(trigger: Trigger) -> list[Condition]:
@@ -135,7 +152,7 @@ def _why_not(trigger: Trigger, record: EventRecord) -> str | None:
     if reason := too_deep(record):
         return reason
     most = config.settings().automation_runs_per_minute
-    if not trigger.claim_run(store.now(), most):
+    if not trigger.claim_run(record.id, store.now(), most):
         most = min(most, trigger.max_runs_per_minute or most)
         return f"it ran {most} times in this minute, which is its limit"
     return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bson import ObjectId
 
-from consumers import activity
+from consumers import activity, named
 from consumers.registry import Delivery, Jobs, hands_on, reacts_to
 from models.contact import Contact
 from models.workspace import Workspace
@@ -21,7 +21,7 @@ def score_lead(event: ContactCreated | ContactUpdated, delivery: Delivery) -> No
 
     Safe to run twice: the score is a function of the contact's fields, and an event brings one grade.
     """
-    contact = Contact.objects(id=ObjectId(event.contact_id)).first()
+    contact = named.find(Contact, event, event.contact_id)
     if contact is None:  # deleted since
         return
     result = lead_score.score(
@@ -47,7 +47,7 @@ def assign_owner(event: ContactCreated, delivery: Delivery) -> None:
     Safe to run twice: a contact that has an owner keeps it, and remembers from where, so that it is told
     though the worker died before it was.
     """
-    contact = Contact.objects(id=ObjectId(event.contact_id)).first()
+    contact = named.find(Contact, event, event.contact_id)
     if contact and contact.assigned_to is None:
         contact = _with_owner(contact, _occasion(delivery))
     if contact and contact.assigned_to and contact.owner_occasion == _occasion(delivery):
@@ -76,6 +76,8 @@ def send_welcome_email(event: ContactCreated, delivery: Delivery) -> Jobs:
     if event.source == "import":
         return []
     if not Workspace.objects(id=ObjectId(event.workspace_id), welcome_email__ne=None).only("id").first():
+        return []
+    if not named.find(Contact, event, event.contact_id, "id"):  # the job writes to whomever it finds
         return []
     return [
         NewJob(

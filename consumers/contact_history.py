@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bson import ObjectId
 
-from consumers import activity, notices
+from consumers import activity, named, notices
 from consumers.registry import Delivery, Jobs, hands_on, reacts_to
 from models.contact import Contact
 from models.task import Task
@@ -60,7 +60,7 @@ def _name(event: ContactOwnerAssigned) -> str:
 @reacts_to(ContactOwnerAssigned)
 def tell_owner(event: ContactOwnerAssigned, delivery: Delivery) -> None:
     """Not of imported ones, which come by the thousand. Safe to run twice: told once."""
-    contact = Contact.objects(id=ObjectId(event.contact_id)).first()
+    contact = named.find(Contact, event, event.contact_id)
     if contact is None or contact.source == "import":
         return
     notices.tell(
@@ -76,4 +76,4 @@ def tell_owner(event: ContactOwnerAssigned, delivery: Delivery) -> None:
 @reacts_to(ContactDeleted)
 def cancel_tasks(event: ContactDeleted, _delivery: Delivery) -> None:
     """Safe to run twice: what is done or cancelled stays so."""
-    Task.cancel_of(ObjectId(event.contact_id))
+    Task.cancel_of(ObjectId(event.workspace_id), ObjectId(event.contact_id))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bson import ObjectId
 
-from consumers import activity, notices
+from consumers import activity, named, notices
 from consumers.registry import Delivery, Jobs, hands_on, reacts_to
 from models.deal import Deal
 from models.silence import task_key
@@ -74,12 +74,12 @@ def create_task(event: DealStale, _delivery: Delivery) -> None:
 
 def _is_over(event: DealStale) -> bool:
     """Something has happened with the deal since, or it is closed."""
-    deal = Deal.objects(id=ObjectId(event.deal_id)).only("status", "last_activity_at").first()
+    deal = named.find(Deal, event, event.deal_id, "status", "last_activity_at")
     if deal is None:
         return False
     return deal.status != "open" or (deal.last_activity_at or event.quiet_since) > event.quiet_since
 
 
 def _title(event: DealStale) -> str:
-    deal = Deal.objects(id=ObjectId(event.deal_id)).only("title").first()
+    deal = named.find(Deal, event, event.deal_id, "title")
     return deal.title if deal else "a deal"

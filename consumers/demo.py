@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from bson import ObjectId
-
+from consumers import named
 from consumers.registry import Delivery, reacts_to
 from models.contact import Contact
 from models.task import Task
@@ -14,7 +13,7 @@ from schemas.demo import DemoRequested
 @reacts_to(DemoRequested)
 def create_task(event: DemoRequested, _delivery: Delivery) -> None:
     """For the contact's owner, who is told of it. Safe to run twice: one task per request."""
-    contact = Contact.objects(id=ObjectId(event.contact_id)).first()
+    contact = named.find(Contact, event, event.contact_id)
     if contact is None:  # deleted since
         return
     task = Task.create_once(
@@ -22,6 +21,6 @@ def create_task(event: DemoRequested, _delivery: Delivery) -> None:
         contact_id=contact.id,
         assigned_to=contact.assigned_to,
         title=f"Show {contact.full_name} the product",
-        key=f"demo.requested:{event.request_id}",
+        key=f"demo.requested:{event.workspace_id}:{event.request_id}",
     )
     tasks.created(task)

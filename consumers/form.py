@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from bson import ObjectId
-
-from consumers import activity
+from consumers import activity, named
 from consumers.registry import Delivery, Jobs, hands_on, reacts_to
 from models.form import Form
 from schemas.form import FormSubmitted
@@ -16,7 +14,7 @@ def log_submission(event: FormSubmitted, delivery: Delivery) -> Jobs:
     """Enter it in the contact's timeline. Safe to run twice: entered once."""
     if event.contact_id is None:
         return []
-    form = Form.objects(id=ObjectId(event.form_id)).only("name").first()
+    form = named.find(Form, event, event.form_id, "name")
     return activity.logged(
         delivery,
         workspace_id=event.workspace_id,

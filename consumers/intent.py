@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from bson import ObjectId
-
-from consumers import activity, notices
+from consumers import activity, named, notices
 from consumers.registry import Delivery, Jobs, hands_on, reacts_to
 from models.contact import Contact
 from schemas.intent import IntentThresholdCrossed
@@ -31,7 +29,7 @@ def tell_owner(event: IntentThresholdCrossed, delivery: Delivery) -> None:
     """When it rose to high, and the contact has an owner. Safe to run twice: told once."""
     if event.level != "high" or not _rose(event):
         return
-    contact = Contact.objects(id=ObjectId(event.contact_id)).first()
+    contact = named.find(Contact, event, event.contact_id)
     if contact is None or contact.assigned_to is None:
         return
     notices.tell(

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from bson import ObjectId
-
-from consumers import activity, notices
+from consumers import activity, named, notices
 from consumers.registry import Delivery, Jobs, hands_on, reacts_to
 from models.contact import Contact
 from schemas.meeting import MeetingScheduled, MeetingUpcoming
@@ -30,13 +28,14 @@ def log_meeting(event: MeetingScheduled, delivery: Delivery) -> Jobs:
 @reacts_to(MeetingScheduled)
 def stamp_last_activity(event: MeetingScheduled, delivery: Delivery) -> None:
     """Of the contact, its open deals and the deal. Safe to run twice: the stamps only move forward."""
-    activity.stamp(delivery.accepted_at, contact_id=event.contact_id, deal_id=event.deal_id)
+    at, mine = delivery.accepted_at, event.workspace_id
+    activity.stamp(at, workspace_id=mine, contact_id=event.contact_id, deal_id=event.deal_id)
 
 
 @reacts_to(MeetingUpcoming)
 def tell_owner(event: MeetingUpcoming, delivery: Delivery) -> None:
     """The owner of the contact, if it has one. Safe to run twice: told once."""
-    contact = Contact.objects(id=ObjectId(event.contact_id)).first() if event.contact_id else None
+    contact = named.find(Contact, event, event.contact_id)
     if contact is None or contact.assigned_to is None:
         return
     prepared = "; the briefing is ready" if event.briefing_id else ""

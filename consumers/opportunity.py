@@ -51,8 +51,9 @@ def close_deal(event: OpportunityWon | OpportunityLost, _delivery: Delivery) -> 
 @reacts_to(OpportunityWon, OpportunityLost)
 def end_silence(event: OpportunityWon | OpportunityLost, _delivery: Delivery) -> None:
     """Nobody has to get in touch any more. Safe to run twice: what is closed stays so."""
-    deal_silence.close(ObjectId(event.deal_id))
-    silence.ended_of({"_id": ObjectId(event.deal_id)}, now())
+    workspace_id, deal_id = ObjectId(event.workspace_id), ObjectId(event.deal_id)
+    deal_silence.close(workspace_id, deal_id)
+    silence.ended_of({"_id": deal_id, "workspace_id": workspace_id}, now())
 
 
 def _title(event: Told) -> str:

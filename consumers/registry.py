@@ -55,8 +55,8 @@ def hands_on(function: Callable[..., Jobs]) -> Reaction:
     """Decorator: make a reaction of a function that returns the jobs which do the rest; they are enqueued.
 
     The ledger notes that it handed work on. Redis alone holds such a job, though its event is done: when it
-    is lost, the function is asked once more (see `consumers.healing`). So what it returns depends on nothing
-    that the reactions change, and it changes nothing itself.
+    is lost, the function is asked once more (see `consumers.healing`). So it changes nothing itself, and what
+    it returns depends on nothing that reactions change.
     """
 
     def enqueueing(*given: Any) -> bool:

@@ -10,7 +10,7 @@ from datetime import timedelta
 
 from bson import ObjectId
 
-from consumers import activity
+from consumers import activity, named
 from consumers.registry import Delivery, Jobs, hands_on, reacts_to
 from models.contact import Contact
 from models.email_message import EmailMessage
@@ -54,43 +54,38 @@ def stop_sequences(event: Ending, _delivery: Delivery) -> None:
 
 
 @reacts_to(EmailReceived)
-@hands_on
-def log_pause(event: EmailReceived, delivery: Delivery) -> Jobs:
-    """Which sequences an automatic reply pauses. Safe to run twice: entered once."""
-    if not (concerned := _paused_by(event, delivery)):
-        return []
-    ids = [enrolment.sequence_id for enrolment in concerned]
-    names = ", ".join(Sequence.objects(id__in=ids).order_by("name").scalar("name"))
-    return activity.logged(
-        delivery,
-        workspace_id=event.workspace_id,
-        contact_id=event.contact_id,
-        kind="sequence_paused",
-        title=f"Automatic reply: paused in the sequence {names}".rstrip(),
-        details={"messageId": event.message_id},
-    )
-
-
-@reacts_to(EmailReceived)
 def pause_sequences(event: EmailReceived, delivery: Delivery) -> None:
-    """For an automatic reply. Safe to run twice: what is paused stays so."""
-    for enrolment in _paused_by(event, delivery):
-        enrolment.pause(delivery.accepted_at)
+    """For an automatic reply. Safe to run twice: told before it is paused, and entered once.
 
-
-def _paused_by(event: EmailReceived, delivery: Delivery) -> list[Enrolment]:
-    """The enrolments that this automatic reply pauses, or has paused already."""
+    Entered here, not by a job: afterwards nobody could tell any more which ones it paused.
+    """
     if event.kind != "auto-reply":
-        return []
-    return [one for one in _concerned(event) if one.paused_at in (None, delivery.accepted_at)]
+        return
+    concerned = [enrolment for enrolment in _concerned(event) if enrolment.paused_at is None]
+    if concerned:
+        ids = [enrolment.sequence_id for enrolment in concerned]
+        names = ", ".join(Sequence.objects(id__in=ids).order_by("name").scalar("name"))
+        told = activity.entry(
+            delivery,
+            workspace_id=event.workspace_id,
+            contact_id=event.contact_id,
+            kind="sequence_paused",
+            title=f"Automatic reply: paused in the sequence {names}".rstrip(),
+            details={"messageId": event.message_id},
+        )
+        activity.record(**told)
+    for enrolment in concerned:
+        enrolment.pause(delivery.accepted_at)
 
 
 def _concerned(event: Ending | EmailReceived) -> list[Enrolment]:
     """The contact's open enrolments, but those that are younger than the mail."""
-    found = Enrolment.open_of(ObjectId(event.contact_id)) if event.contact_id else []
+    if event.contact_id is None:
+        return []
+    found = Enrolment.open_of(ObjectId(event.workspace_id), ObjectId(event.contact_id))
     if not (found and isinstance(event, EmailEvent)):
         return found
-    message = EmailMessage.objects(id=ObjectId(event.message_id)).only("sent_at").first()
+    message = named.find(EmailMessage, event, event.message_id, "sent_at")
     return [one for one in found if message is None or one.enrolled_at < message.sent_at + SLOW_CLOCK]
 
 
@@ -98,7 +93,7 @@ def _concerned(event: Ending | EmailReceived) -> list[Enrolment]:
 @hands_on
 def log_end(event: SequenceCompleted, delivery: Delivery) -> Jobs:
     """Enter it in the contact's timeline. Safe to run twice: entered once."""
-    sequence = Sequence.objects(id=ObjectId(event.sequence_id)).only("name").first()
+    sequence = named.find(Sequence, event, event.sequence_id, "name")
     return activity.logged(
         delivery,
         workspace_id=event.workspace_id,

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from bson import ObjectId
-
-from consumers import activity, notices
+from consumers import activity, named, notices
 from consumers.registry import Delivery, Jobs, hands_on, reacts_to
 from models.task import Task
 from schemas.task import TaskCompleted, TaskCreated, TaskOverdue
@@ -49,5 +47,5 @@ def tell_assignee(event: TaskCreated | TaskOverdue, delivery: Delivery) -> None:
 
 def _title(event: TaskCreated | TaskCompleted | TaskOverdue) -> str | None:
     """None: it was deleted since."""
-    task = Task.objects(id=ObjectId(event.task_id)).only("title").first()
+    task = named.find(Task, event, event.task_id, "title")
     return task.title if task else None

@@ -17,19 +17,31 @@ def store_visits(event: VisitsTracked, delivery: Delivery) -> None:
     """Store them, those of identified visitors with their contact. Safe to run twice: their ids are hashes.
 
     The visitors are looked up after the insert, and who identifies one works the other way round: whichever
-    of the two comes second, the visits get their contact.
+    of the two comes second, the visits get their contact. Of one who has refused by now nothing stays: web
+    processes may not have heard of it for some seconds.
     """
     if not event.visits:  # replayed: the ledger holds them no more
         return
     workspace_id = ObjectId(event.workspace_id)
     visits = [_document(workspace_id, visit, delivery) for visit in event.visits]
     VisitorEvent.store(visits)
-    contacts = Visitor.contacts_of({_key(visit) for visit in visits})
-    for visit in visits:
-        visit.contact_id = contacts.get(_key(visit))
+    visits = _with_contacts(visits)
     VisitorEvent.set_contacts(visits)
     views = {visit.id: visit for visit in visits if visit.event_type == PAGE_VIEW}
     bulk.publish([pages.view(visit) for visit in views.values()])
+
+
+def _with_contacts(visits: list[VisitorEvent]) -> list[VisitorEvent]:
+    """Those whose visitors have not refused."""
+    visitors = Visitor.known({_key(visit) for visit in visits})
+    refused = {key for key, visitor in visitors.items() if visitor.consent is False}
+    if refused:
+        VisitorEvent.withdraw([visit for visit in visits if _key(visit) in refused])
+    kept = [visit for visit in visits if _key(visit) not in refused]
+    for visit in kept:
+        visitor = visitors.get(_key(visit))
+        visit.contact_id = visitor.contact_id if visitor else None
+    return kept
 
 
 def _document(workspace_id: ObjectId, visit: Visit, delivery: Delivery) -> VisitorEvent:

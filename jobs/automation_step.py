@@ -44,7 +44,7 @@ def run(run_id: str, place: int) -> str:
     if found is None:
         raise RunGone(f"the run {run_id} is kept no longer")
     if found.steps[place].status in ENDED:
-        _complete(run_id)  # unless that was done: its worker may have died just before
+        workflows.settle(run_id)  # unless that was done: its worker may have died just before
         return str(found.steps[place].status)
     started = time.perf_counter()
     try:
@@ -62,7 +62,7 @@ def mark_abandoned(job: Job, kind: type[BaseException], *_: Any) -> None:
     if kind is AbandonedJobError and job.func_name == FUNC:
         error = "its worker died twice while it ran"
         TriggerRun.end_step(job.kwargs["run_id"], job.kwargs["place"], FAILED, error=error)
-        _complete(job.kwargs["run_id"])
+        workflows.settle(job.kwargs["run_id"])
 
 
 def _act(run: TriggerRun, place: int) -> Outcome:
@@ -82,16 +82,8 @@ def _act(run: TriggerRun, place: int) -> Outcome:
 def _end(run: TriggerRun, place: int, status: str, seconds: float, **fields: str) -> None:
     TriggerRun.end_step(run.id, place, status, seconds=round(seconds, 3), **fields)
     if status != RETRYING:
-        _complete(run.id)
+        workflows.settle(run.id)
     log.info("⚙️  automation step", trigger_id=str(run.trigger_id), place=place, status=status)
-
-
-def _complete(run_id: str) -> None:
-    """Tell that the run is over when its last step has ended; of each outcome once."""
-    run = TriggerRun.settle(run_id)
-    if run is None or run.status == SKIPPED:
-        return
-    workflows.completed(run)
 
 
 def _text(error: Exception) -> str:

@@ -277,9 +277,10 @@ class Contact(Document):
         self._get_collection().bulk_write([UpdateOne({"_id": self.id}, {"$set": known}), another])
 
     @classmethod
-    def touch(cls, ids: list[ObjectId], at: datetime) -> None:
-        """Move the last-activity stamps forward, never backwards."""
-        cls.objects(id__in=ids).update(max__last_activity_at=at)
+    def touch(cls, ids: list[ObjectId], at: datetime, workspace_id: ObjectId | None = None) -> None:
+        """Move the last-activity stamps forward, never backwards; with a workspace, of its contacts alone."""
+        mine = {"workspace_id": workspace_id} if workspace_id else {}
+        cls.objects(id__in=ids, **mine).update(max__last_activity_at=at)
 
     @classmethod
     def touch_each(cls, stamps: Mapping[ObjectId, datetime]) -> None:

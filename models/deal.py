@@ -78,21 +78,23 @@ class Deal(Document):
             return cls.objects.get(key=keys[0]), False
 
     @classmethod
-    def touch(cls, contacts: Mapping[ObjectId, datetime]) -> int:
+    def touch(cls, contacts: Mapping[ObjectId, datetime], workspace_id: ObjectId | None = None) -> int:
         """Move the last-activity stamps of the contacts' open deals forward, never backwards.
 
-        Their silence is over. Returns how many deals moved. Safe to run twice.
+        With a workspace, of its deals alone. Their silence is over. Returns how many deals moved. Safe to
+        run twice.
         """
+        mine = {"workspace_id": workspace_id} if workspace_id else {}
         updates = [
-            UpdateMany({"contact_ids": contact, "status": "open"}, broken(at))
+            UpdateMany({"contact_ids": contact, "status": "open", **mine}, broken(at))
             for contact, at in contacts.items()
         ]
         return cls._get_collection().bulk_write(updates, ordered=False).modified_count if updates else 0
 
     @classmethod
-    def touch_one(cls, deal_id: ObjectId, at: datetime) -> int:
+    def touch_one(cls, workspace_id: ObjectId, deal_id: ObjectId, at: datetime) -> int:
         """As `touch`, whatever its contacts."""
-        mine = {"_id": deal_id, "status": "open"}
+        mine = {"_id": deal_id, "workspace_id": workspace_id, "status": "open"}
         return int(cls._get_collection().update_one(mine, broken(at)).modified_count)
 
     @classmethod

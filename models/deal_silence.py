@@ -120,9 +120,10 @@ def forget_ended(deals: Iterable[Deal]) -> None:
     _clear("silence.ended", {deal.id: list(deal.silence.ended) for deal in deals})
 
 
-def close(deal_id: ObjectId) -> None:
+def close(workspace_id: ObjectId, deal_id: ObjectId) -> None:
     """It is won or lost: nobody has to be alerted of it any more. Safe to run twice."""
-    Deal._get_collection().update_one({"_id": deal_id, "silence.level": {"$exists": True}}, silence.closed())
+    alerted = {"_id": deal_id, "workspace_id": workspace_id, "silence.level": {"$exists": True}}
+    Deal._get_collection().update_one(alerted, silence.closed())
 
 
 def _planned_otherwise(workspace_id: ObjectId, rules: StaleDealRules) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from pymongo.errors import BulkWriteError
 from models.event import EventRecord
 from models.personal import BATCH, Person
 from models.store import DUPLICATE_KEY, now
+from schemas.event import key_of
 
 BODY = ("text", "reply_text")  # fields that are large, and seldom wanted
 
@@ -148,7 +149,7 @@ class EmailMessage(Document):
     def _erase(cls, person: Person, query: dict[str, Any]) -> int:
         erased, messages = 0, cls._get_collection()
         while ids := [found["_id"] for found in messages.find(query, {"_id": 1}).limit(BATCH)]:
-            EventRecord.erase_keys(f"email.bounced:{message_id}" for message_id in ids)
+            EventRecord.erase_keys(key_of("email.bounced", person.workspace_id, each) for each in ids)
             messages.update_many({"_id": {"$in": ids}, "sender": person.email}, {"$unset": {"sender": ""}})
             erased += messages.update_many({"_id": {"$in": ids}}, _without(person)).matched_count
         return erased

@@ -72,9 +72,9 @@ class Enrolment(Document):
         return set(found.scalar("contact_id"))
 
     @classmethod
-    def open_of(cls, contact_id: ObjectId) -> list[Enrolment]:
-        """Those that the contact is not through with, paused or not."""
-        return list(cls.objects(contact_id=contact_id, status="active"))
+    def open_of(cls, workspace_id: ObjectId, contact_id: ObjectId) -> list[Enrolment]:
+        """Those that the workspace's contact is not through with, paused or not."""
+        return list(cls.objects(contact_id=contact_id, workspace_id=workspace_id, status="active"))
 
     def stop(self) -> None:
         """No further step is sent. Safe to run twice: what has ended stays as it is."""

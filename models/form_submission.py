@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from bson import ObjectId
@@ -12,6 +13,7 @@ from models.by_contact import of_contacts
 from models.event import EventRecord
 from models.personal import Person, delete, left_behind
 from models.store import now
+from schemas.event import key_of
 
 
 class FormSubmission(Document):
@@ -67,8 +69,8 @@ class FormSubmission(Document):
     @classmethod
     def erase(cls, person: Person) -> int:
         """Delete what the person filled in, and the events that told of it; returns how many did."""
-        return sum(delete(cls, query, before=_erase_events) for query in left_behind(person))
+        return sum(delete(cls, query, before=partial(_erase_events, person)) for query in left_behind(person))
 
 
-def _erase_events(ids: list[ObjectId]) -> None:
-    EventRecord.erase_keys(f"form.submitted:{submission_id}" for submission_id in ids)
+def _erase_events(person: Person, ids: list[ObjectId]) -> None:
+    EventRecord.erase_keys(key_of("form.submitted", person.workspace_id, each) for each in ids)

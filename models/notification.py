@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from bson import ObjectId
 from mongoengine import DateTimeField, Document, ObjectIdField, StringField
 
+import config
+from models import retention
 from models.personal import Person, delete
 from models.store import now
 
@@ -18,6 +22,7 @@ class Notification(Document):
     key = StringField(required=True)  # unique: the same notice is given once
     created_at = DateTimeField(default=now)
     read_at = DateTimeField()
+    expires_at = DateTimeField()  # absent: kept for ever
 
     meta = {
         "collection": "notifications",
@@ -27,6 +32,7 @@ class Notification(Document):
             {"fields": ["key"], "unique": True},
             {"fields": ["user_id", "-created_at"]},
             {"fields": ["contact_id"], "sparse": True},
+            {"fields": ["expires_at"], "expireAfterSeconds": 0},
         ],
     }
 
@@ -41,12 +47,20 @@ class Notification(Document):
         key: str,
         contact_id: ObjectId | None = None,
     ) -> bool:
-        """Tell once; returns whether this call did. Safe to run twice."""
-        notice = {"workspace_id": workspace_id, "user_id": user_id, "kind": kind, "message": message}
+        """Tell once, as long as the notice is kept; returns whether this call did. Safe to run twice."""
+        moment = now()
+        notice: dict[str, Any] = {
+            "workspace_id": workspace_id,
+            "user_id": user_id,
+            "kind": kind,
+            "message": message,
+        }
         if contact_id:
             notice["contact_id"] = contact_id
+        if expires_at := retention.expiry(moment, config.settings().notifications_keep_days):
+            notice["expires_at"] = expires_at
         result = cls._get_collection().update_one(
-            {"key": key}, {"$setOnInsert": {**notice, "created_at": now()}}, upsert=True
+            {"key": key}, {"$setOnInsert": {**notice, "created_at": moment}}, upsert=True
         )
         return result.upserted_id is not None
 

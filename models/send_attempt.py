@@ -1,4 +1,8 @@
-"""One try to send one mail, stored before it is sent: a mail is never sent twice."""
+"""One try to send one mail, stored before it is sent: a mail is never sent twice.
+
+Kept until the person is erased: a job may come again whenever somebody requeues or replays it, and the
+attempt alone tells that its mail is out.
+"""
 
 from __future__ import annotations
 

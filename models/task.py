@@ -79,9 +79,10 @@ class Task(Document):
         return list(cls.objects(key__in=list(keys), status="completed", closed_by=closed_by))
 
     @classmethod
-    def cancel_of(cls, contact_id: ObjectId) -> int:
+    def cancel_of(cls, workspace_id: ObjectId, contact_id: ObjectId) -> int:
         """Nothing is to be done about the contact any more; returns how many were open. Safe to run twice."""
-        return int(cls.objects(contact_id=contact_id, status="open").update(set__status="cancelled"))
+        found = cls.objects(contact_id=contact_id, workspace_id=workspace_id, status="open")
+        return int(found.update(set__status="cancelled"))
 
     @classmethod
     def erase(cls, person: Person) -> int:

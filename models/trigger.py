@@ -23,6 +23,7 @@ from mongoengine import (
 from models.store import now
 
 MINUTE = timedelta(minutes=1)
+COUNTED = 50  # latest events that a trigger remembers; one is planned again within seconds, or by a person
 OPERATORS = ("equals", "not_equals", "contains", "greater_than", "less_than", "in", "not_in")
 
 
@@ -45,6 +46,7 @@ class Trigger(Document):
     max_runs_per_minute = IntField()  # None: as many as AUTOMATION_RUNS_PER_MINUTE allows
     minute = DateTimeField()  # in which it ran last, and how often it did
     runs_in_minute = IntField(default=0)
+    counted = ListField(ObjectIdField())  # the latest events among them
     created_at = DateTimeField(default=now)
     updated_at = DateTimeField(default=now)
 
@@ -88,15 +90,21 @@ class Trigger(Document):
         """Whether it is still there, and active."""
         return cls.objects(id=trigger_id, is_active=True).only("id").first() is not None
 
-    def claim_run(self, at: datetime, most: int) -> bool:
+    def claim_run(self, event_id: ObjectId, at: datetime, most: int) -> bool:
         """Count one run in the minute of `at`; False, and nothing counted, when `most` ran in it already.
 
         Who comes late, or whose clock does, counts in the latest minute: none begins anew while it lasts.
+        Safe to run twice, and at the same time: an event is counted once.
         """
         minute = at.replace(second=0, microsecond=0)
         most = min(most, self.max_runs_per_minute or most)
         is_new = {"$lt": [{"$ifNull": ["$minute", minute - MINUTE]}, minute]}
-        guard = {"_id": self.id, "$or": [{"$expr": is_new}, {"runs_in_minute": {"$lt": most}}]}
+        has_room = [{"$expr": is_new}, {"runs_in_minute": {"$lt": most}}]
+        guard = {"_id": self.id, "counted": {"$ne": event_id}, "$or": has_room}
         count = {"$cond": [is_new, 1, {"$add": ["$runs_in_minute", 1]}]}
-        change = [{"$set": {"runs_in_minute": count, "minute": {"$max": ["$minute", minute]}}}]
-        return bool(Trigger._get_collection().update_one(guard, change).matched_count)
+        events = {"$concatArrays": [{"$ifNull": ["$counted", []]}, [event_id]]}
+        counted = {"counted": {"$slice": [events, -COUNTED]}, "minute": {"$max": ["$minute", minute]}}
+        change = [{"$set": {"runs_in_minute": count, **counted}}]
+        if Trigger._get_collection().update_one(guard, change).matched_count:
+            return True
+        return Trigger.objects(id=self.id, counted=event_id).only("id").first() is not None

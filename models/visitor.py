@@ -95,10 +95,9 @@ class Visitor(Document):
         return {row["_id"]: row["consent"] for row in cls._get_collection().find(asked, {"consent": 1})}
 
     @classmethod
-    def contacts_of(cls, keys: Iterable[str]) -> dict[str, ObjectId]:
-        """The contacts of those visitors that are identified, by `visitor_key`. One query."""
-        found = cls.objects(id__in=list(keys), contact_id__exists=True).scalar("id", "contact_id")
-        return dict(found)
+    def known(cls, keys: Iterable[str]) -> dict[str, Visitor]:
+        """Those of the visitors that are stored, by `visitor_key`. One query."""
+        return {visitor.id: visitor for visitor in cls.objects(id__in=list(keys))}
 
     @classmethod
     def ids_of(cls, contact_id: ObjectId) -> list[str]:

@@ -5,15 +5,19 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Sequence
+from functools import partial
 
 from bson import ObjectId
 from mongoengine import DateTimeField, Document, ObjectIdField, StringField
 from pymongo import UpdateOne
 
+import config
+from models import retention
 from models.event import EventRecord
 from models.fields import PlainField
 from models.personal import Person, delete, left_behind
 from models.store import insert_new, now
+from schemas.event import key_of
 
 ID_BYTES = 12  # of an ObjectId
 PAGE_VIEW = "page_view"
@@ -41,6 +45,7 @@ class VisitorEvent(Document):
     happened_at = DateTimeField(required=True)  # by the visitor's clock
     received_at = DateTimeField(default=now)
     contact_id = ObjectIdField()  # None: the visitor is not identified yet
+    expires_at = DateTimeField()  # absent: kept for ever
 
     meta = {
         "collection": "visitor_events",
@@ -52,11 +57,13 @@ class VisitorEvent(Document):
                 "fields": ["contact_id", "-happened_at"],
                 "partialFilterExpression": {"contact_id": {"$exists": True}},
             },
+            {"fields": ["expires_at"], "expireAfterSeconds": 0},
         ],
     }
 
     def clean(self) -> None:
         self.id = self.id or self.natural_id()
+        self.expires_at = retention.expiry(self.received_at, config.settings().visits_keep_days)
 
     def natural_id(self) -> ObjectId:
         parts = (self.workspace_id, self.visitor_id, self.session_id, self.event_type, self.event_name)
@@ -84,6 +91,11 @@ class VisitorEvent(Document):
         ]
         if updates:
             cls._get_collection().bulk_write(updates, ordered=False)
+
+    @classmethod
+    def withdraw(cls, events: Sequence[VisitorEvent]) -> None:
+        """Delete them, for their visitors refused. One command; safe to run twice."""
+        cls.objects(id__in=[event.id for event in events]).delete()
 
     @classmethod
     def link_visitor(cls, workspace_id: ObjectId, visitor_id: str, contact_id: ObjectId) -> int:
@@ -117,8 +129,8 @@ class VisitorEvent(Document):
     @classmethod
     def erase(cls, person: Person) -> int:
         """Delete what the person's visitors did, and the events that told of it; returns how many did."""
-        return sum(delete(cls, query, before=_erase_views) for query in left_behind(person))
+        return sum(delete(cls, query, before=partial(_erase_views, person)) for query in left_behind(person))
 
 
-def _erase_views(ids: list[ObjectId]) -> None:
-    EventRecord.erase_keys(f"page.viewed:{event_id}" for event_id in ids)
+def _erase_views(person: Person, ids: list[ObjectId]) -> None:
+    EventRecord.erase_keys(key_of("page.viewed", person.workspace_id, each) for each in ids)

@@ -68,6 +68,7 @@ class Workspace(Document):
     members = EmbeddedDocumentListField(Member)
     allowed_origins = ListField(StringField())  # like https://www.acme.test or http://localhost:*
     needs_consent = BooleanField(default=False)  # true: only visitors who agreed are tracked
+    has_refusals = BooleanField()  # true: a visitor has refused to be tracked, so each is looked up
     welcome_email = EmbeddedDocumentField(WelcomeEmail)
     time_zone = StringField()  # like Europe/Berlin: its "daily at 9" is 9 there; None: as the cron table says
     owner_turn = IntField(default=0)  # counts the owners given out; its remainder picks the next
@@ -95,6 +96,12 @@ class Workspace(Document):
         """Whether a page of this origin may use the public API of some workspace. One indexed query."""
         patterns = origin_patterns(origin)
         return bool(patterns and cls.objects(allowed_origins__in=patterns).only("id").first())
+
+    @classmethod
+    def note_refusal(cls, workspace_id: ObjectId) -> bool:
+        """A visitor refuses to be tracked; returns whether it is the first of the workspace who does."""
+        first = cls.objects(id=workspace_id, has_refusals__ne=True)
+        return bool(first.update_one(set__has_refusals=True))
 
     @classmethod
     def zones(cls) -> dict[ObjectId, ZoneInfo]:

@@ -49,10 +49,19 @@ def publish(
 
 
 def publish_all(
-    events: Sequence[Event], *, correlation_id: str | None = None, causation_id: str | None = None
+    events: Sequence[Event],
+    *,
+    correlation_id: str | None = None,
+    causation_id: str | None = None,
+    keys: Sequence[str | None] = (),
 ) -> list[str]:
-    """Accept several events with one store command and one round trip to Redis per 500; ids in order."""
-    return _accept(events, [event.key for event in events], _cause(correlation_id, causation_id), None)
+    """Accept several events with one store command and one round trip to Redis per 500; ids in order.
+
+    `keys`: one per event, for those that have none of their own.
+    """
+    given = keys or [None] * len(events)
+    own = [event.key or key for event, key in zip(events, given, strict=True)]
+    return _accept(events, own, _cause(correlation_id, causation_id), None)
 
 
 def record_all(events: Sequence[Event], *, depth: int) -> list[EventRecord]:

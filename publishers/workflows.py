@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
-from models.trigger_run import DONE, TriggerRun
+from models.trigger_run import DONE, SKIPPED, TriggerRun
 from publishers import events
 from schemas.workflow import WorkflowCompleted
+
+
+def settle(run_id: str) -> None:
+    """Bring the run's status up to date, and tell that it is over when its last step has ended."""
+    run = TriggerRun.settle(run_id)
+    if run and run.status != SKIPPED:
+        completed(run)
 
 
 def completed(run: TriggerRun) -> None:

@@ -1,14 +1,29 @@
 """The engine: named queues on Redis, workers, schedules and dead letters. Knows nothing of the CRM.
 
-A job's way, and where to read it:
+A job's way. Read these five, in this order; the rest when you need it:
 
-    enqueue.py ─▶ lua/enqueue ─▶ a queue's list, and the doorbell rings
-    worker.py      the main thread: claims for the free slots, waits on the doorbell (doorbell.py)
-    exchange.py    what goes over the wire: ends of runs out, claimed jobs in (claim.py ─▶ lua/claim)
-    performer.py   a job's thread: runs it through RQ, tells how it ended (finish.py ─▶ lua/finish, lua/fail),
-                   and asks the exchange for its next job, until there is none.
+    enqueue.py ─▶ lua/enqueue    into its queue's list, and the doorbell rings
+    worker.py                    the main thread: claims for the free slots, waits on the doorbell
+    claim.py ─▶ lua/claim        takes jobs, in order of priority, and marks them as started
+    performer.py                 a job's thread: runs it through RQ, tells how it ended, asks for its next one
+    finish.py ─▶ lua/finish, lua/fail    success; a retry or a dead letter
 
-Beside it: what is due or stalled comes back (lua/bring_back), who waited for a job goes on (lua/settle), a
-long queue is shared fairly (lua/lanes), locks are renewed (heartbeat.py), time limits kept (timeouts.py),
-unfinished work handed back (hand_back.py), old jobs dropped (retention.py). The schedule begins in cron.py.
+Between the threads and Redis stands exchange.py: one round trip takes ends of runs out, claimed jobs in.
+
+What a job is                 names, new_job, job, keys; RQ's tools use job.Job and queue.Queue
+What runs on a worker         slots, pace, timeouts, progress; hangs, supervisor
+What is due or stalled        lua/bring_back, at every look; locks are renewed by heartbeat
+What waits for others         chains, batches; lua/settle, at each end of a run
+Who goes first                lua/lanes: the workspaces of a long queue take turns; pause
+What ended, or did not        dead_letters, retention, erase; hand_back; mark: what a fallen Redis still knows
+How things stand              counts, job_state, records, tally, register; heartbeats: who is alive
+What runs when                cron.py, then the other cron_*; lease
+The way to Redis              connection, channel, scripts, doorbell, clock, times
+A Redis that bills commands   frugal/: another exchange and another wait, chosen by profiles
+
+The words. A *look* is a claim that also brings back what is due or stalled. A *lock* says until when a
+running job counts as alive. One whose lock lapses has *stalled* and is a *suspect*: it runs alone the next
+time, and is *quarantined* with the dead letters when that worker dies, too. A job *ahead* is claimed, and
+waits a moment for its thread. An *execution* is RQ's word for one run of a job. A *tick* is one time of a
+line of the cron table.
 """

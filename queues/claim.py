@@ -54,17 +54,18 @@ class Claimed:
     is_shown: bool = False  # whether a heartbeat has written the record of its execution
     is_over: bool = False  # whether its end is on the way: from then on nothing is shown
     is_suspect: bool = False  # whether its worker died with it before: nothing runs beside it
+    is_kept: bool = True  # whether its success is put on record; the frugal profile drops what is plain
 
     @property
     def seconds(self) -> float:
         """Since it was claimed."""
         return (datetime.now(UTC) - self.execution.created_at).total_seconds()
 
-    is_kept: bool = True  # whether its success is put on record; the frugal profile drops what is plain
-
 
 @dataclass(frozen=True, slots=True)
 class Claim:
+    """What a claim has brought."""
+
     claimed: list[Claimed]
     due_at: float | None  # Unix time of the next retry, stall or allowed start; None: nothing is known
     quarantined: list[str]  # ids of jobs that stalled a second time and are dead letters now

@@ -194,7 +194,8 @@ def _read(entries: Sequence[tuple[float, str, str]]) -> list[DeadLetter]:
 def _letter(score: float, queue: str, record: Record) -> DeadLetter:
     job, expires_at = record.job, datetime.fromtimestamp(score, UTC) if score > 0 else None
     if job is None:
-        return DeadLetter(record.id, queue, error="its data is gone: purge it", expires_at=expires_at)
+        lost = "its data is gone or unreadable: purge it"
+        return DeadLetter(record.id, queue, error=lost, expires_at=expires_at)
     func, kwargs = records.call(job)
     return DeadLetter(
         id=record.id,

@@ -1,4 +1,4 @@
-"""The end of a run, one script call: `succeeded` or `failed`. It is sent along with the next claim."""
+"""The end of a run, one script call: `succeeded`, `failed`, `to_be_retried`. It goes with the next claim."""
 
 from __future__ import annotations
 

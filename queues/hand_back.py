@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from redis import Redis
 from rq.registry import StartedJobRegistry
-from rq.utils import as_text, now, parse_composite_key
+from rq.utils import as_text, now
 
 from queues import times
 from queues.claim import Claimed
@@ -30,7 +30,7 @@ def hand_back_unknown(
         for queue in BY_PRIORITY:
             pipeline.zrange(StartedJobRegistry.key_template.format(queue), 0, -1)
         found = zip(BY_PRIORITY, pipeline.execute(), strict=True)
-    running = [(*parse_composite_key(as_text(m)), queue) for queue, members in found for m in members]
+    running = [(*as_text(m).rpartition(":")[::2], queue) for queue, members in found for m in members]
     ours = [job for job in running if job[1].startswith(prefix) and not is_known(job[1])]
     return _hand_back(connection, worker_name, ours)
 

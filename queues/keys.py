@@ -9,6 +9,7 @@ DOORBELL = "clianta:doorbell"  # list: idle workers wait on it
 CRON_BELL = "clianta:cron-bell"  # list: one of the idle schedulers is woken by it
 LANES = "clianta:lanes"  # hash: queue name -> jobs that wait in its lanes (see lua/lanes.lua)
 PAUSED = "clianta:paused"  # hash: queue name -> who paused it, when and why
+MARK = "clianta:mark"  # string: a moment; what was written before it is there (see queues/mark.py)
 LAST_TRIM = "clianta:trimmed"  # string: lapses when the next trim is due
 ALL_QUEUES: str = Queue.redis_queues_keys  # RQ's set of all queue keys
 FRUGAL_WORKERS = "clianta:frugal-workers"  # hash: name -> slots of each worker of the frugal profile

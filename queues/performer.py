@@ -1,14 +1,16 @@
-"""What a worker does on a job's thread: run it, finish it, and go on with the next.
+"""What a worker does on a job's thread: run it, tell how it ended, and go on with the next.
 
-RQ's `perform_job` runs the function; what comes after it is ours where one script call is enough.
+Read `_run_until_nothing_is_left` first. RQ's `perform_job` runs the function and calls `_finalize_success` or
+`_finalize_failure`. A plain job has nothing but its result to be recorded: its end is one script call.
 """
 
 from __future__ import annotations
 
 import resource
+import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeGuard
@@ -36,6 +38,7 @@ from queues.slots import Slots
 
 log = structlog.get_logger()
 
+MAXRSS_PER_MB = 1_048_576 if sys.platform == "darwin" else 1_024  # the system's unit is bytes there, else KiB
 WORKER_TTL = 90  # seconds after which a silent worker counts as dead
 
 
@@ -57,6 +60,7 @@ class Performer(BaseWorker):
             log_job_description=False,
         )
         self.limits = (0, 0)  # jobs, and megabytes, after which this process ends; 0 = never
+        self.jobs_begin: Callable[[], None] = lambda: None  # told on a thread that is about to run jobs
         self._by_name = {queue.name: queue for queue in self.queues}
         self._slots = Slots(concurrency)
         self._doorbell, self._exchange = self._lines()
@@ -69,43 +73,10 @@ class Performer(BaseWorker):
         """To what the worker listens, and over what it speaks with Redis about jobs."""
         return Doorbell(self.connection), Exchange(self.connection, self.name, self._slots)
 
-    def _state_now(self) -> str:
-        """As RQ's tools show it. That the workers are suspended is known from the latest sign of life."""
-        if not self._slots.are_all_free:
-            return str(WorkerStatus.BUSY.value)
-        return str((WorkerStatus.SUSPENDED if self._is_suspended else WorkerStatus.IDLE).value)
-
-    def _stop(self) -> None:
-        """Take no new job. The waits are ended from a thread: a signal handler must not wait for locks."""
-        if not self._exchange.is_closed.is_set():
-            self._exchange.is_closed.set()
-            threading.Thread(target=self._end_waits, daemon=True).start()
-
-    def _end_waits(self) -> None:
-        self._slots.interrupt()
-        self._doorbell.interrupt()
-
-    def _is_worn_out(self) -> bool:
-        """Whether this process has run or grown enough; its supervisor starts a fresh one."""
-        most_jobs, most_mb = self.limits
-        grown = most_mb and resource.getrusage(resource.RUSAGE_SELF).ru_maxrss > most_mb * 1_024  # in KiB
-        return bool(grown or (most_jobs and self._slots.ended >= most_jobs))
-
-    def _report_quarantined(self, job_ids: Sequence[str]) -> None:
-        """To the log and, through RQ's exception handlers, to whoever watches failures."""
-        for job_id in job_ids:
-            log.error("☠️  job quarantined: its worker died twice", job_id=job_id)
-            with suppress(NoSuchJobError):
-                job = Job.fetch(job_id, connection=self.connection)
-                self._tell_handlers(job)
-
-    def _tell_handlers(self, job: RqJob) -> None:
-        try:
-            self.handle_exception(job, AbandonedJobError, AbandonedJobError(claim.STALLED), None)
-        except Exception:  # a store is away, say: that must end neither a worker nor a thread of it
-            log.exception("❌ the quarantine could not be recorded", job_id=job.id)
+    # A job's way on its thread. What overrides RQ's own is called by `perform_job`.
 
     def _run_until_nothing_is_left(self, claimed: Claimed | None) -> None:
+        self.jobs_begin()
         while claimed:
             following = None
             try:
@@ -180,31 +151,11 @@ class Performer(BaseWorker):
         job.retries_left = (job.retries_left or 0) - 1
         return finish.to_be_retried(claimed, due, ended_at)
 
-    def _count(self, job: Job, outcome: str) -> None:
-        if job.started_at and job.ended_at:
-            self._tally.add(outcome)
-            self._tally.add(tally.SECONDS, (job.ended_at - job.started_at).total_seconds())
-
-    # RQ's own way of ending jobs counts by these, each a command.
-
-    def increment_successful_job_count(self, pipeline: Any = None) -> None:  # noqa: ARG002
-        self._tally.add(tally.SUCCESSES)
-
-    def increment_failed_job_count(self, pipeline: Any = None) -> None:  # noqa: ARG002
-        self._tally.add(tally.FAILURES)
-
-    def increment_total_working_time(self, job_execution_time: timedelta, pipeline: Any) -> None:  # noqa: ARG002
-        self._tally.add(tally.SECONDS, job_execution_time.total_seconds())
-
-    def _was_stopped(self, job: RqJob) -> bool:
-        """Whether somebody asked to stop it; asked once."""
-        was_stopped = job.id in self._stopped
-        self._stopped.discard(job.id)
-        return was_stopped
-
     @staticmethod
     def _is_plain(job: RqJob) -> TypeGuard[Job]:
         return isinstance(job, Job) and finish.is_plain(job)
+
+    # Stopping one job, or all.
 
     def handle_payload(self, message: Any) -> None:
         """Commands of `rq` and rq-dashboard, on the thread that listens for them."""
@@ -218,3 +169,66 @@ class Performer(BaseWorker):
             log.warning("✋ job stopped on request", job_id=job_id)
         else:
             self._stopped.discard(job_id)
+
+    def _was_stopped(self, job: RqJob) -> bool:
+        """Whether somebody asked to stop it; asked once."""
+        was_stopped = job.id in self._stopped
+        self._stopped.discard(job.id)
+        return was_stopped
+
+    def _stop(self) -> None:
+        """Take no new job. The waits are ended from a thread: a signal handler must not wait for locks."""
+        if not self._exchange.is_closed.is_set():
+            self._exchange.is_closed.set()
+            threading.Thread(target=self._end_waits, daemon=True).start()
+
+    def _end_waits(self) -> None:
+        self._slots.interrupt()
+        self._doorbell.interrupt()
+
+    def _is_worn_out(self) -> bool:
+        """Whether this process has run or grown enough; its supervisor starts a fresh one."""
+        most_jobs, most_mb = self.limits
+        grown = most_mb and resource.getrusage(resource.RUSAGE_SELF).ru_maxrss > most_mb * MAXRSS_PER_MB
+        return bool(grown or (most_jobs and self._slots.ended >= most_jobs))
+
+    # What others see.
+
+    def is_idle(self) -> bool:
+        return self._slots.are_all_free
+
+    def _state_now(self) -> str:
+        """As RQ's tools show it. That the workers are suspended is known from the latest sign of life."""
+        if not self._slots.are_all_free:
+            return str(WorkerStatus.BUSY.value)
+        return str((WorkerStatus.SUSPENDED if self._is_suspended else WorkerStatus.IDLE).value)
+
+    def _report_quarantined(self, job_ids: Sequence[str]) -> None:
+        """To the log and, through RQ's exception handlers, to whoever watches failures."""
+        for job_id in job_ids:
+            log.error("☠️  job quarantined: its worker died twice", job_id=job_id)
+            with suppress(NoSuchJobError, ValueError):  # ValueError: an id that RQ refuses
+                job = Job.fetch(job_id, connection=self.connection)
+                self._tell_handlers(job)
+
+    def _tell_handlers(self, job: RqJob) -> None:
+        try:
+            self.handle_exception(job, AbandonedJobError, AbandonedJobError(claim.STALLED), None)
+        except Exception:  # a store is away, say: that must end neither a worker nor a thread of it
+            log.exception("❌ the quarantine could not be recorded", job_id=job.id)
+
+    def _count(self, job: Job, outcome: str) -> None:
+        if job.started_at and job.ended_at:
+            self._tally.add(outcome)
+            self._tally.add(tally.SECONDS, (job.ended_at - job.started_at).total_seconds())
+
+    # RQ's own way of ending jobs counts by these, each a command of its own.
+
+    def increment_successful_job_count(self, pipeline: Any = None) -> None:  # noqa: ARG002
+        self._tally.add(tally.SUCCESSES)
+
+    def increment_failed_job_count(self, pipeline: Any = None) -> None:  # noqa: ARG002
+        self._tally.add(tally.FAILURES)
+
+    def increment_total_working_time(self, job_execution_time: timedelta, pipeline: Any) -> None:  # noqa: ARG002
+        self._tally.add(tally.SECONDS, job_execution_time.total_seconds())

@@ -53,10 +53,10 @@ def call(job: Job) -> tuple[str, dict[str, Any]]:
 
 
 def _record(job_id: str, fields: dict[bytes, bytes], results: list[Any]) -> Record:
-    job = Job(job_id, connection=redis())
     try:
+        job = Job(job_id, connection=redis())
         job.restore(fields)
-    except NoSuchJobError:
+    except (NoSuchJobError, ValueError):  # ValueError: an id that RQ refuses, of another program
         return Record(job_id, None, "")
     return Record(job_id, job, _traceback(job, results))
 

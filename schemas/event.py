@@ -19,11 +19,14 @@ from pydantic.alias_generators import to_camel
 def _is_object_id(value: str) -> str:
     if not ObjectId.is_valid(value):
         raise ValueError("must be a 24-digit hexadecimal id")
-    return value
+    return value.lower()  # as the store writes it: one record has one name
 
 
 def _as_stored(moment: datetime) -> datetime:
-    moment = moment.astimezone(UTC)
+    try:
+        moment = moment.astimezone(UTC)
+    except OverflowError:  # in UTC it lies before the year 1, or after 9999
+        raise ValueError("must be a time of the years 1 to 9999") from None
     return moment.replace(microsecond=moment.microsecond // 1_000 * 1_000)
 
 
@@ -35,6 +38,11 @@ Occasion = Annotated[str, Field(min_length=1, max_length=200)]
 
 Payload = dict[str, Any]
 Upcaster = Callable[[Payload], Payload]
+
+
+def key_of(event_type: str, workspace_id: object, *parts: object) -> str:
+    """The key of the event of that type whose `unique_by` has these values."""
+    return ":".join(map(str, (event_type, workspace_id, *parts)))
 
 
 class UnknownEvent(Exception):
@@ -58,17 +66,22 @@ class Event(BaseModel):
 
     @property
     def key(self) -> str | None:
-        """What makes the event unique; publishing it again changes nothing. None: each one is new."""
-        return ":".join([self.type, *map(self._text, self.unique_by)]) if self.unique_by else None
+        """What makes the event unique; publishing it again changes nothing. None: each one is new.
+
+        It holds the workspace, so that nobody takes the key of what is another's by naming it.
+        """
+        if not self.unique_by:
+            return None
+        return key_of(self.type, self.workspace_id, *map(self._text, self.unique_by))
 
     @property
     def subject(self) -> str | None:
-        """The record whose events are handled in the order of their publication, like `contact:<id>`.
-
-        None: the event is about no record, and waits for no other.
+        """The record whose events are handled in the order of their publication, like `contact:<id>`, after
+        the workspace: none holds up another's. None: the event is about no record, and waits for no other.
         """
         given = (field for field in self.about if getattr(self, field) is not None)
-        return next((f"{field.removesuffix('_id')}:{getattr(self, field)}" for field in given), None)
+        found = (f"{field.removesuffix('_id')}:{getattr(self, field)}" for field in given)
+        return next((f"{self.workspace_id}:{record}" for record in found), None)
 
     def payload(self) -> Payload:
         """Plain JSON values, camelCase."""

@@ -46,8 +46,8 @@ def render(text: str, facts: Mapping[str, Any]) -> str:
         nonlocal room
         name, fallback = match[1], match[2]
         value = lookup(facts, name)
-        if value not in (None, ""):
-            filled = str(value)
+        if value not in (None, "", []):
+            filled = _text(value)
             room -= len(filled)
             if room < 0:
                 raise TextTooLong(f"with {name} the text would be longer than {LONGEST} characters")
@@ -57,3 +57,10 @@ def render(text: str, facts: Mapping[str, Any]) -> str:
         return fallback.strip()
 
     return FIELD.sub(value_of, text)
+
+
+def _text(value: Any) -> str:
+    """As people write it: a list as its items, yes and no as in the API."""
+    if isinstance(value, list):
+        return ", ".join(map(_text, value))
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -26,7 +26,7 @@ import config
 from services import public_address
 
 CONNECT_TIMEOUT = 5.0  # seconds, per address
-DEADLINE = 15.0  # seconds for one request and its answer, however slowly they trickle
+DEADLINE = 15.0  # seconds to connect, and again for the request and its answer, however slowly they trickle
 MOST_REDIRECTS = 3
 ANSWER_READ = 4_096  # bytes of the answer's body that are read; nothing is done with them
 LONGEST_RETRY_AFTER = 3_600.0  # seconds
@@ -111,10 +111,17 @@ def send(url: str, body: bytes, delivery: str, secret: str | None = None) -> int
         answer, location = _post(target, body, headers, allow_private=settings.webhook_allow_private)
         if answer not in REDIRECTS:
             return answer
-        url = urljoin(url, location)
+        url = _redirected(target, location)
+    raise WebhookRefused(f"{target.hostname} redirects more than {MOST_REDIRECTS} times")
+
+
+def _redirected(target: SplitResult, location: str) -> str:
+    with suppress(ValueError):  # brackets that do not match
+        url = urljoin(target.geturl(), location)
         if target.scheme == "https" and urlsplit(url).scheme != "https":
             raise WebhookRefused(f"{target.hostname} redirects from https to something else")
-    raise WebhookRefused(f"{target.hostname} redirects more than {MOST_REDIRECTS} times")
+        return url
+    raise WebhookRefused(f"{target.hostname} redirects to what is no URL")
 
 
 def signature(secret: str, body: bytes, timestamp: int) -> str:
@@ -186,12 +193,17 @@ def _cut_after(sock: socket.socket, seconds: float) -> Iterator[None]:
 
 
 def _connect(addresses: list[str], port: int) -> socket.socket:
-    for address in addresses[:-1]:
+    """To the first that answers; together they have as long as a request, however many there are."""
+    until = time.monotonic() + DEADLINE
+    failed: OSError = TimeoutError("timed out")
+    for address in addresses:
+        if (left := until - time.monotonic()) <= 0:
+            break
         try:
-            return socket.create_connection((address, port), CONNECT_TIMEOUT)
-        except OSError:  # the next one may answer, as IPv4 where IPv6 leads nowhere
-            continue
-    return socket.create_connection((addresses[-1], port), CONNECT_TIMEOUT)
+            return socket.create_connection((address, port), min(CONNECT_TIMEOUT, left))
+        except OSError as error:  # the next one may answer, as IPv4 where IPv6 leads nowhere
+            failed = error
+    raise failed
 
 
 def _raise_for(answer: http.client.HTTPResponse, host: str) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import schemas
 from consumers import dispatch
 from consumers.registry import reactions
-from schemas import export
+from schemas import authority, export
 from schemas.event import Event, catalogue
 
 assert schemas.__all__  # importing the package registers every event
@@ -31,10 +31,13 @@ def _with(text: str, name: str, table: str) -> str:
     return f"{before}{begin}\n{table}\n{end}{after}"
 
 
+HEAD = "| event | version | when | record | once per | published by |"
+
+
 def table() -> str:
     """The catalogue as a Markdown table."""
     rows = [_row(kind) for kind in catalogue().values()]
-    return "\n".join(["| event | version | when | record | once per |", "|---|---|---|---|---|", *rows])
+    return "\n".join([HEAD, "|---|---|---|---|---|---|", *rows])
 
 
 def reaction_table() -> str:
@@ -52,7 +55,14 @@ def _verbs(kind: str) -> str:
 def _row(kind: type[Event]) -> str:
     when = " ".join((kind.__doc__ or "").split())
     about, unique = (_names(kind, fields) for fields in (kind.about, kind.unique_by))
-    return f"| `{kind.type}` | {kind.version} | {when} | {about} | {unique} |"
+    return f"| `{kind.type}` | {kind.version} | {when} | {about} | {unique} | {_publisher(kind.type)} |"
+
+
+def _publisher(kind: str) -> str:
+    if only := authority.OURS.get(kind):
+        return f"Clianta alone: {only}"
+    also = authority.ALSO_OURS.get(kind)
+    return f"the CRM; {also}" if also else "the CRM"
 
 
 def _names(kind: type[Event], fields: tuple[str, ...]) -> str:

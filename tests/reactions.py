@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 
 from bson import ObjectId
 
+from consumers import activity
 from models.activity import Activity
 from models.contact import Contact
+from models.deal import Deal
 from models.event import EventRecord
 from models.notification import Notification
 from publishers import events
@@ -28,6 +31,12 @@ def happens(event: Event, run_jobs: RunJobs) -> EventRecord:
     run_jobs()
     assert record.reload().status == "done"
     return record
+
+
+def touch(deal_id: ObjectId, at: datetime) -> None:
+    """Somebody was in touch about the deal."""
+    mine = str(Deal.objects.get(id=deal_id).workspace_id)
+    activity.stamp(at, workspace_id=mine, contact_id=None, deal_id=str(deal_id))
 
 
 def timeline(contact: Contact) -> list[str]:

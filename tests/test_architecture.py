@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+import queues
 from jobs import schedule
 from queues import names
 
@@ -197,6 +198,12 @@ def test_every_job_that_is_named_by_text_exists(name: str, place: str) -> None:
 def resolve(name: str) -> object:
     module, _, function = name.rpartition(".")
     return getattr(importlib.import_module(module), function)
+
+
+def test_the_guide_to_the_engine_names_every_file() -> None:
+    named = set(re.findall(r"\w+", inspect.getdoc(queues) or ""))
+    files = {path.stem for path in ROOT.glob("queues/*.py") if not path.stem.startswith(("__", "cron_"))}
+    assert files - named == set()
 
 
 def test_whoever_silences_the_type_checker_says_why() -> None:

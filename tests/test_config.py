@@ -200,6 +200,13 @@ def test_empty_values_mean_not_set(read: Read) -> None:
     assert read(**PRODUCTION, **empty) == read(**PRODUCTION)
 
 
+def test_visits_are_kept_at_least_as_long_as_the_events_that_tell_of_them(read: Read) -> None:
+    with pytest.raises(config.InvalidSettings, match="VISITS_KEEP_DAYS: is less than EVENTS_KEEP_DAYS"):
+        read(**PRODUCTION, VISITS_KEEP_DAYS="89")
+    for days in (0, 90):
+        assert read(**PRODUCTION, VISITS_KEEP_DAYS=str(days)).visits_keep_days == days
+
+
 def test_the_time_zone_is_usable(read: Read) -> None:
     assert read(**PRODUCTION, TZ="Europe/Berlin").time_zone.key == "Europe/Berlin"
 

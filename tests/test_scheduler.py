@@ -12,11 +12,19 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from bson import ObjectId
 
+from consumers import healing
+from models import store
+from models.activity import Activity
+from models.contact import Contact
 from models.cron_override import CronOverride
+from models.event import EventRecord
 from models.tick import Tick
+from publishers import contacts
 from queues import cron_control, heartbeats, job_state
 from queues.connection import redis
+from tests.consumers import chaos
 from tests.waiting import wait_until
 
 ROOT = Path(__file__).parents[1]
@@ -87,6 +95,18 @@ def test_an_entry_that_is_switched_off_leaves_the_table_at_once_and_comes_back(s
     wait_until(lambda: due() is None, timeout=AT_ONCE)
     change(enabled=True)
     wait_until(due, timeout=AT_ONCE)
+
+
+def test_what_redis_lost_of_events_that_are_done_is_handed_on_again(start: Start) -> None:
+    earlier = store.now() - timedelta(hours=1)
+    healing.heal(earlier)
+    contact = Contact(workspace_id=ObjectId(), email="grace@navy.test").save()
+    contacts.created(contact, source="api")
+    chaos.handle_events()
+    EventRecord.objects.update(set__done_at=earlier)
+    redis().flushall()
+    start()
+    wait_until(lambda: [entry.kind for entry in Activity.objects] == ["contact_created"])
 
 
 def test_sigterm_ends_an_idle_scheduler_at_once(start: Start) -> None:

@@ -52,6 +52,10 @@ class Step:
 
     @cached_property
     def owner_id(self) -> ObjectId | None:
-        """Of the contact, or else of the deal."""
-        found = (object_id(self.facts[what].get("assignedTo")) for what in ("contact", "deal"))
-        return next((owner for owner in found if owner), None)
+        return owner_of(self.facts)
+
+
+def owner_of(facts: dict[str, Any]) -> ObjectId | None:
+    """Of the contact, or else of the deal."""
+    found = (object_id(facts[what].get("assignedTo")) for what in ("contact", "deal"))
+    return next((owner for owner in found if owner), None)

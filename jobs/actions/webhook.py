@@ -10,6 +10,7 @@ import json
 from typing import Any
 
 from jobs.actions.step import Outcome, Step
+from models.event import EventRecord
 from models.trigger_run import DONE
 from services import webhook
 from services.automation.actions import Webhook
@@ -20,6 +21,15 @@ def do(action: Webhook, step: Step) -> Outcome:
     secret = webhook.secret_of(str(step.workspace_id))
     status = webhook.send(action.url, json.dumps(body(action, step)).encode(), step.key, secret)
     return Outcome(DONE, f"the receiver answered {status}")
+
+
+def obstacle(_action: Webhook, record: EventRecord, _facts: dict[str, Any]) -> str | None:
+    """The receiver is not asked."""
+    try:
+        webhook.secret_of(str(record.workspace_id))
+    except webhook.WebhookRefused as error:
+        return str(error)
+    return None
 
 
 def body(action: Webhook, step: Step) -> dict[str, Any]:

@@ -60,7 +60,9 @@ local function recover(queue, now, now_text, quarantine_text)
   local at = first_score(running)
   if not at or tonumber(at) >= now then return due_next(at) end
   for _, member in ipairs(first_due(running, now)) do
-    local job, execution = string.match(member, '^([^:]+):?(.*)$')
+    -- At the last colon: ids of executions have none, and other programs may give any id to a job.
+    local job, execution = string.match(member, '^(.*):([^:]*)$')
+    if not job then job, execution = member, '' end
     redis.call('ZREM', running, member)
     redis.call('DEL', 'rq:execution:' .. member)
     redis.call('ZREM', 'rq:executions:' .. job, execution)

@@ -13,6 +13,7 @@ from bench.events import Found, Part
 HANDLING: Part = {
     "bare": [2.0] * 100,
     "insert": [1.0] * 100,
+    "update": [1.0] * 100,
     "effect": [5.0] * 100,
     "events_per_second": 90.0,
 }

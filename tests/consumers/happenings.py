@@ -50,6 +50,8 @@ class World:
         self.visitor_owner = self.people[0]
         self.only = {kind: self._contact(kind) for kind in ("contact.created", "contact.deleted")}
         self.deals = [self._deal(person, ada.user_id) for person in self.people]
+        # Nobody touches or closes it, or it would depend on who comes first what its silence brings about.
+        self.quiet_deal = self._deal(self.only["contact.created"], ada.user_id)
         self.tasks = [self._task(person, ada.user_id) for person in [*self.people, *self.only.values()]]
         notify = {"type": "notify", "message": "Show it"}
         automation(self.workspace, event_type="demo.requested", actions=[notify], name="demo")
@@ -98,6 +100,8 @@ class World:
                 return str(self.workspace.id)
             case "contactId":
                 return str(self.only.get(kind, self.chance.choice(self.people)).id)
+            case "dealId" if kind == "deal.stale":
+                return str(self.quiet_deal.id)
             case "dealId":
                 return str(self.chance.choice(self.deals).id)
             case "taskId":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
@@ -26,6 +27,7 @@ from schemas.contact import ContactCreated
 from schemas.email import EmailOpened
 from schemas.event import catalogue
 from tests.automations import TASK, automation, created, grace
+from tests.killing import Killed, dying
 
 pytestmark = pytest.mark.usefixtures("stores")
 
@@ -238,12 +240,30 @@ def test_runs_above_the_limit_of_a_minute_are_on_record_and_do_nothing(
     }
 
 
+def test_an_event_that_is_planned_again_counts_once_against_the_limit(
+    workspace: Workspace, event_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trigger = automation(workspace, max_runs_per_minute=1)
+    at = automations.store.now()
+    monkeypatch.setattr(automations.store, "now", lambda: at)  # no minute ends in between
+    for is_after in (False, True):
+        with monkeypatch.context() as patch:
+            dying(patch, TriggerRun, "store_new", is_after=is_after)
+            with pytest.raises(Killed):
+                automations.run(event_id)
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(automations.run, [event_id] * 6))
+
+    assert [run.reason for run in TriggerRun.objects] == [None]
+    assert trigger.reload().runs_in_minute == 1
+
+
 def test_the_next_minute_counts_anew(workspace: Workspace) -> None:
     trigger: Trigger = automation(workspace, max_runs_per_minute=1)
     at = automations.store.now().replace(second=30)
     minute = timedelta(minutes=1)
 
-    assert [trigger.claim_run(at + minute * n, 600) for n in (0, 0, 1, 1, 2)] == [
+    assert [trigger.claim_run(ObjectId(), at + minute * n, 600) for n in (0, 0, 1, 1, 2)] == [
         True, False, True, False, True,
     ]  # fmt: skip
 
@@ -263,12 +283,36 @@ def test_actions_whose_jobs_redis_lost_are_enqueued_again(workspace: Workspace, 
     assert automations.recover() == 0
 
 
+@pytest.mark.parametrize(
+    ("status", "ended", "why", "told"),
+    [
+        ("canceled", "skipped", "its job was cancelled", 0),
+        ("failed", "failed", "its job is a dead letter", 1),
+    ],
+)
+def test_an_action_whose_job_a_person_cancelled_or_nobody_noted_as_dead_ends_and_never_comes_back(
+    workspace: Workspace, event_id: str, status: str, ended: str, why: str, told: int
+) -> None:
+    automation(workspace)
+    automations.run(event_id)
+    (run,) = TriggerRun.objects
+    redis().hset(Job.key_for(f"automation-{run.id}-0"), "status", status)
+    TriggerRun.objects.update(set__created_at=store.now() - automations.LOST_AGE * 2)
+    assert automations.recover() == 0
+
+    redis().flushall()  # as when its time is over
+    assert automations.recover() == 0
+    run.reload()
+    assert (run.status, run.steps[0].status, run.steps[0].note or run.steps[0].error) == (ended, ended, why)
+    assert EventRecord.objects(type="workflow.completed").count() == told
+
+
 def test_a_worker_whose_clock_is_late_does_not_begin_a_minute_anew(workspace: Workspace) -> None:
     trigger: Trigger = automation(workspace, max_runs_per_minute=2)
     at = automations.store.now().replace(second=30)
     minute = timedelta(minutes=1)
 
-    assert [trigger.claim_run(at + minute * n, 600) for n in (1, 0, 1, 0, 2)] == [
+    assert [trigger.claim_run(ObjectId(), at + minute * n, 600) for n in (1, 0, 1, 0, 2)] == [
         True, True, False, False, True,
     ]  # fmt: skip
 

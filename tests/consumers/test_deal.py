@@ -18,7 +18,7 @@ from queues.connection import redis
 from schemas.deal import DealStale
 from schemas.event import decode
 from schemas.opportunity import OpportunityLost, OpportunityWon
-from tests import killing
+from tests import killing, reactions
 from tests.jobs.test_stale_deal_alert import alert
 from tests.reactions import RunJobs, happens, notices, timeline
 
@@ -94,9 +94,11 @@ def test_an_activity_takes_the_tag_away_and_completes_the_task(
     deal.update(set__tags=["big"])
     is_told_of(deal, run_jobs)
     assert deal.reload().tags == ["big", "at-risk"]
-    at, ids = SINCE + timedelta(days=31), {"contact_id": None, "deal_id": None}
+    ids: dict[str, Any] = {"contact_id": None, "deal_id": None, "workspace_id": str(grace.workspace_id)}
+    ids[f"{about}_id"] = str(grace.id if about == "contact" else deal.id)
+    at = SINCE + timedelta(days=31)
     for _ in range(2):
-        activity.stamp(at, **{**ids, f"{about}_id": str(grace.id if about == "contact" else deal.id)})
+        activity.stamp(at, **ids)
     assert deal.reload().tags == ["big"]
     assert (deal.last_activity_at, deal.silence.level, deal.silence.ended) == (at, None, [])
     task = Task.objects.get()
@@ -116,14 +118,14 @@ def test_a_deal_that_is_closed_needs_no_task_any_more(deal: Deal, run_jobs: RunJ
 def test_a_task_that_somebody_has_done_stays_as_it_is(deal: Deal, run_jobs: RunJobs) -> None:
     is_told_of(deal, run_jobs)
     Task.objects.update(set__status="completed")
-    activity.stamp(SINCE + timedelta(days=31), contact_id=None, deal_id=str(deal.id))
+    reactions.touch(deal.id, SINCE + timedelta(days=31))
     assert (Task.objects.get().closed_by, done()) == (None, [])
 
 
 def test_of_a_deal_that_was_touched_before_anybody_was_told_nobody_is(deal: Deal, run_jobs: RunJobs) -> None:
     deal.update(set__last_activity_at=SINCE)
     alert(SINCE + timedelta(days=8))
-    activity.stamp(SINCE + timedelta(days=8, hours=1), contact_id=None, deal_id=str(deal.id))
+    reactions.touch(deal.id, SINCE + timedelta(days=8, hours=1))
     run_jobs()
     assert notices(deal.assigned_to) == []
     assert Task.objects.count() == 0
@@ -136,7 +138,7 @@ def test_a_deal_that_is_touched_while_its_task_is_made_has_a_completed_one(
     original = Task.create_once
 
     def slow(**fields: Any) -> Task:
-        activity.stamp(SINCE + timedelta(days=9), contact_id=None, deal_id=str(deal.id))
+        reactions.touch(deal.id, SINCE + timedelta(days=9))
         return original(**fields)
 
     monkeypatch.setattr(Task, "create_once", slow)
@@ -163,6 +165,6 @@ def test_killed_at_any_command_the_task_is_completed_once_by_the_next_tick(
         assert (deal.reload().tags, deal.silence.ended) == ([], [])
 
     def work() -> None:
-        activity.stamp(at, contact_id=None, deal_id=str(deal.id))
+        reactions.touch(deal.id, at)
 
     assert killing.everywhere(prepare, work, check) > 10

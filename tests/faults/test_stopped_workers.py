@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import time
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,26 @@ def test_a_job_of_a_stopped_worker_runs_elsewhere_and_its_late_end_changes_nothi
     finished = FinishedJobRegistry("analytics", connection=redis(), job_class=Job)
     assert finished.get_job_ids().count("held") == 1
     assert_nothing_is_under_way()
+
+
+def test_an_idle_worker_that_stood_still_for_long_goes_on_and_a_job_that_hangs_it_still_ends_it(
+    start_worker: StartWorker, ledger: Ledger
+) -> None:
+    stuck_after = 2
+    worker = start_worker(STUCK_AFTER=str(stuck_after))
+    enqueue(new_job("work", "before"))
+    wait_until(lambda: ledger.count("end") == {"before": 1})
+    resting_since = time.monotonic()
+    wait_until(lambda: time.monotonic() > resting_since + stuck_after)  # the timer is off by then
+    worker.send(signal.SIGSTOP)
+    stopped_at = time.monotonic()
+    wait_until(lambda: time.monotonic() > stopped_at + 1.5 * stuck_after)
+    worker.send(signal.SIGCONT)
+    enqueue(new_job("work", "after"))
+    wait_until(lambda: ledger.count("end") == {"before": 1, "after": 1})
+    assert ledger.pids() == {worker.pid}
+    enqueue(new_job("hold_the_interpreter", "hang"))
+    assert worker.ended() == 1
 
 
 @pytest.mark.soak

@@ -142,6 +142,28 @@ def test_a_machine_is_never_answered(
     assert len(inbox(server)) == before
 
 
+@pytest.mark.parametrize("follow", ["contact.updated", "workflow.completed"])
+def test_a_machine_is_not_answered_by_way_of_another_automation_either(
+    workspace: Workspace, server: Server, run_jobs: RunJobs, follow: str
+) -> None:
+    before = len(inbox(server))
+    owner = workspace.members[0].user_id
+    contact, _ = Contact.upsert(workspace.id, THEM, {"first_name": "Grace", "assigned_to": owner})
+    automation(
+        workspace, event_type=EmailReceived.type, actions=[{"type": "update_contact", "addTags": ["away"]}]
+    )
+    second = automation(workspace, event_type=follow, actions=[MAIL])
+    ids = {"workspace_id": str(workspace.id), "contact_id": str(contact.id), "message_id": str(contact.id)}
+    account_id = str(EmailAccount.objects.get().id)
+    events.publish(EmailReceived(**ids, account_id=account_id, kind="auto-reply"))
+    run_jobs()
+
+    (ended,) = TriggerRun.objects.get(trigger_id=second.id).steps
+    assert (ended.status, SendAttempt.objects.count()) == ("skipped", 0)
+    assert "never answered by a machine" in ended.note
+    assert len(inbox(server)) == before
+
+
 def test_who_wants_no_more_mail_gets_none(workspace: Workspace, run_jobs: RunJobs) -> None:
     contact, _ = Contact.upsert(workspace.id, THEM, {"first_name": "Grace"})
     event = EmailUnsubscribed(

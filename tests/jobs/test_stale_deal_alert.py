@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 from bson import ObjectId
 
-from consumers import activity
 from jobs import stale_deal_alert
 from models import deal_silence
 from models.business_profile import BusinessProfile
@@ -20,7 +19,7 @@ from models.event import EventRecord
 from models.notification import Notification
 from models.workspace import Workspace
 from queues.connection import redis
-from tests import killing
+from tests import killing, reactions
 
 TICK = datetime(2026, 3, 10, 9, tzinfo=UTC)
 DAY, HOUR, SECOND, MS = timedelta(days=1), timedelta(hours=1), timedelta(seconds=1), timedelta(milliseconds=1)
@@ -125,7 +124,7 @@ def test_a_deal_is_not_quiet_for_longer_than_it_is_open(
     opened = TICK - 10 * DAY
     made = deal(None, created_at=opened)
     alert(*looks)
-    activity.stamp(opened + at, contact_id=None, deal_id=str(made))
+    reactions.touch(made, opened + at)
     assert stored(made)["last_activity_at"] == opened + at
     alert(TICK)
     assert told() == [("stale", opened + since)]
@@ -134,11 +133,11 @@ def test_a_deal_is_not_quiet_for_longer_than_it_is_open(
 def test_what_happened_before_it_was_opened_ends_no_silence() -> None:
     made = deal(None, created_at=TICK - 30 * DAY)
     alert(TICK)
-    activity.stamp(TICK - 31 * DAY, contact_id=None, deal_id=str(made))
+    reactions.touch(made, TICK - 31 * DAY)
     alert(TICK + DAY)
     assert levels() == ["at_risk"]
     assert stored(made)["tags"] == ["at-risk"]
-    activity.stamp(TICK, contact_id=None, deal_id=str(made))
+    reactions.touch(made, TICK)
     assert stored(made)["tags"] == []
 
 
@@ -202,7 +201,7 @@ def test_each_level_is_told_once_however_many_days_pass() -> None:
 def test_an_activity_begins_a_new_silence_which_is_told_of_anew() -> None:
     made = deal(TICK)
     alert(TICK + 7 * DAY)
-    activity.stamp(TICK + 9 * DAY, contact_id=None, deal_id=str(made))
+    reactions.touch(made, TICK + 9 * DAY)
     alert(TICK + 8 * DAY, TICK + 15 * DAY, TICK + 16 * DAY, TICK + 39 * DAY)
     again = TICK + 9 * DAY
     assert told() == [("stale", TICK), ("stale", again), ("at_risk", again)]
@@ -257,7 +256,7 @@ def test_what_happens_between_planning_and_looking_counts(minutes: int) -> None:
     made = deal(TICK - 8 * DAY)
     stale_deal_alert.run(TICK.isoformat())
     at = TICK - 8 * DAY + minutes * timedelta(minutes=1)
-    activity.stamp(at, contact_id=None, deal_id=str(made))
+    reactions.touch(made, at)
     alert(TICK)
     assert told() == [("stale", max(at, TICK - 8 * DAY))]
 
@@ -265,7 +264,7 @@ def test_what_happens_between_planning_and_looking_counts(minutes: int) -> None:
 def test_a_deal_that_is_touched_while_its_job_waits_is_not_told_of() -> None:
     made, won = deal(TICK - 8 * DAY), deal(TICK - 8 * DAY)
     stale_deal_alert.run(TICK.isoformat())
-    activity.stamp(TICK - SECOND, contact_id=None, deal_id=str(made))
+    reactions.touch(made, TICK - SECOND)
     Deal.objects(id=won).update(status="won")
     alert(TICK)
     assert told() == []
@@ -343,7 +342,7 @@ def test_changed_days_count_for_a_deal_that_is_touched_before_it_is_looked_at() 
     BusinessProfile.put(workspace, {"stale_deals": {"staleDays": 7}})
     stale_deal_alert.run((TICK + DAY).isoformat())  # its jobs wait for 9 o'clock there
     touched = TICK + DAY + HOUR
-    activity.stamp(touched, contact_id=None, deal_id=str(made))
+    reactions.touch(made, touched)
     for kwargs in planned():
         stale_deal_alert.alert(**kwargs)
     alert(TICK + 9 * DAY)

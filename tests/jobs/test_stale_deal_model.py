@@ -10,12 +10,12 @@ from bson import ObjectId
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from consumers import activity
 from models.business_profile import BusinessProfile
 from models.deal import Deal
 from models.event import EventRecord
 from models.task import Task
 from queues.connection import redis
+from tests import reactions
 from tests.jobs.test_stale_deal_alert import alert, deal, stored, told
 
 BEGIN = datetime(2028, 2, 20, 9, 30, tzinfo=UTC)
@@ -65,7 +65,7 @@ def test_the_store_agrees_with_the_reference(steps: list[tuple[str, int, Any]]) 
         if kind == "touch":
             reference.touch(now - value * HOUR)
             for _ in range(2):  # each event is delivered twice
-                activity.stamp(now - value * HOUR, contact_id=None, deal_id=str(made))
+                reactions.touch(made, now - value * HOUR)
         elif kind == "rules":
             reference.days = value
             rules = {"staleDays": value[0], "atRiskDays": value[1]}

@@ -11,16 +11,19 @@ import imapclient
 import pytest
 from pymongo.errors import AutoReconnect
 
+from consumers import healing
 from jobs import single_mail, welcome_email
 from models import store
 from models.contact import Contact
 from models.email_account import EmailAccount, MailServer
 from models.email_message import EmailMessage
+from models.event import EventRecord
 from models.notification import Notification
 from models.send_attempt import SendAttempt
 from models.suppression import Suppression
 from models.workspace import Member, WelcomeEmail, Workspace
 from publishers import events
+from queues.connection import redis
 from queues.names import CRM_WORKFLOW_BRIDGE, EMAIL_SYNC, options
 from sandbox import mail_server
 from sandbox.process import Server, free_port
@@ -28,6 +31,7 @@ from schemas.contact import ContactCreated
 from services.mail import smtp
 from services.mail.errors import MailboxAuthFailed, MailboxUnavailable, SendOutcomeUnknown
 from services.merge_fields import MissingField
+from tests.consumers import chaos
 from tests.killing import Killed, dying
 
 US, PASSWORD = "us@acme.test", "secret"
@@ -78,6 +82,23 @@ def inbox(server: Server, user: str = "new@acme.test") -> list[bytes]:
 def long_ago() -> None:
     """No worker can be at it any more."""
     SendAttempt.objects.update(set__started_at=store.now() - single_mail.LONGEST_TRY)
+
+
+def test_a_welcome_e_mail_whose_job_redis_lost_is_sent_once(
+    workspace: Workspace, server: Server, run_jobs: Callable[[], int]
+) -> None:
+    healing.heal(store.now())
+    before = len(inbox(server))
+    ids = {"workspace_id": str(workspace.id), "contact_id": str(contact(workspace).id)}
+    event_id = events.publish(ContactCreated(**ids, source="form"))
+    chaos.fetch(f"event-{event_id}").perform()
+    assert EventRecord.objects.get(id=event_id).status == "done"
+    redis().flushall()
+    for _ in range(2):
+        chaos.heal()
+        run_jobs()
+        assert len(inbox(server)) == before + 1
+        redis().flushall()
 
 
 def test_a_new_contact_gets_one_welcome_e_mail(

@@ -72,7 +72,7 @@ def test_a_published_event_is_in_the_ledger_and_on_the_queue() -> None:
             "workspaceId": WORKSPACE,
             "correlationId": "request-1",
             "causationId": "cause-1",
-            "subject": f"contact:{event.contact_id}",
+            "subject": f"{WORKSPACE}:contact:{event.contact_id}",
             "position": record.position,
             "run": 0,
             "payload": {"workspaceId": WORKSPACE, "contactId": event.contact_id, "source": "form"},

@@ -333,7 +333,7 @@ def test_waking_twice_makes_one_job(record: Record, contact: str, monkeypatch: p
         with pytest.raises(Killed):
             deliver(first)
     with ThreadPoolExecutor(4) as pool:
-        list(pool.map(turns.pass_on, [f"contact:{contact}"] * 8))
+        list(pool.map(turns.pass_on, [f"{WORKSPACE}:contact:{contact}"] * 8))
 
     assert queued() == [f"event-{second}-1"]
 

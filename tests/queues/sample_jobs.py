@@ -100,3 +100,17 @@ class SlowDown(Exception):
 
 def fail_with_odd_retry_after() -> None:
     raise SlowDown("as vendors say it")
+
+
+class ComeBackLater(Exception):
+    retry_after = 20.0
+
+
+def fail_until_later() -> None:
+    raise ComeBackLater("as a vendor says it with its 429")
+
+
+def grow(megabytes: int) -> None:
+    """Take that much memory for a moment, and note by which process."""
+    bytearray(b"x" * megabytes * 1_048_576)
+    note_pid()

@@ -98,7 +98,7 @@ def test_processes_that_start_before_redis_wait_for_it(
     own_redis.stop()
     processes = [spawn("worker.py"), spawn("scheduler.py")]
     own_redis.start()
-    wait_until(lambda: on_own_redis.exists("rq:workers", "rq:scheduler:scheduled_jobs") == 2, timeout=15)
+    wait_until(lambda: on_own_redis.exists("rq:workers", "rq:scheduler:scheduled_jobs") == 2)
     assert [process.poll() for process in processes] == [None, None]
 
 

@@ -63,6 +63,15 @@ def test_the_first_retry_comes_by_itself(start_worker: StartWorker) -> None:
     wait_until(lambda: len(ledger()) == 2, timeout=5, what="the retry after one second")
 
 
+def test_a_job_does_not_come_back_before_the_error_says(start_worker: StartWorker) -> None:
+    start_worker(**FAST)
+    before = time.time()
+    enqueue(new_job("fail_until_later", "f3"))
+    wait_until(lambda: redis().zscore("rq:scheduled:analytics", "f3"), what="the plan of the retry")
+    wait = float(redis().zscore("rq:scheduled:analytics", "f3") or 0) - before
+    assert 20 <= wait < 30  # RQ's own first wait would be one second
+
+
 def test_a_permanent_error_is_a_dead_letter_at_once(start_worker: StartWorker) -> None:
     start_worker(**FAST)
     enqueue(new_job("fail_for_good", "p1"))
@@ -95,6 +104,15 @@ def test_no_queue_starts_more_jobs_a_second_than_allowed(start_worker: StartWork
     wait_until(lambda: len(ledger()) == 10)
     assert 0.9 < time.monotonic() - started < 3  # five at once, then one each 200 ms
     assert sorted(ledger()) == [str(n) for n in range(10)]
+
+
+def test_two_workers_together_start_no_more_than_allowed(start_worker: StartWorker) -> None:
+    workers = [start_worker(QUEUE_MAX_JOBS_PER_SECOND="5", QUEUE_CONCURRENCY="1") for _ in range(2)]
+    started = time.monotonic()
+    enqueue_many([new_job("note_pid", f"r{n}") for n in range(15)])
+    wait_until(lambda: len(ledger()) == 15)
+    assert time.monotonic() - started > 1.9  # five at once, then one each 200 ms
+    assert set(ledger()) <= {str(worker.pid) for worker in workers}
 
 
 def test_a_job_over_its_time_limit_gets_an_exception(start_worker: StartWorker) -> None:
@@ -202,3 +220,12 @@ def test_a_worker_s_processes_are_renewed_after_their_jobs_and_end_together(
     parent.send_signal(signal.SIGTERM)
     assert parent.wait(15) == 0
     assert psutil.wait_procs(children, timeout=5)[1] == []
+
+
+def test_a_process_that_has_grown_is_renewed(start_worker: StartWorker) -> None:
+    start_worker(**FAST, WORKER_MAX_MB="250", QUEUE_CONCURRENCY="1")
+    for number, megabytes in enumerate([1, 1, 300, 1]):
+        enqueue(new_job("grow", f"g{number}", megabytes=megabytes))
+        wait_until(lambda: len(ledger()) == number + 1)  # noqa: B023 - called at once
+    first, second, third, fourth = ledger()
+    assert first == second == third != fourth

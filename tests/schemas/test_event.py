@@ -158,7 +158,7 @@ def test_a_time_in_a_key_is_the_one_that_the_store_gives_back() -> None:
 def test_a_key_names_the_type_and_what_makes_it_unique() -> None:
     step = ContactLifecycleChanged(workspace_id=WORKSPACE, contact_id=CONTACT, stage="mql", occasion="rule:7")
 
-    assert step.key == f"contact.lifecycle_changed:{CONTACT}:mql:rule:7"
+    assert step.key == f"contact.lifecycle_changed:{WORKSPACE}:{CONTACT}:mql:rule:7"
 
 
 def test_the_subject_is_the_first_record_that_is_given() -> None:
@@ -176,8 +176,8 @@ def test_the_subject_is_the_first_record_that_is_given() -> None:
     )
 
     assert view.subject is None
-    assert bounced.subject == f"message:{CONTACT}"
-    assert bounced.model_copy(update={"contact_id": WORKSPACE}).subject == f"contact:{WORKSPACE}"
+    assert bounced.subject == f"{WORKSPACE}:message:{CONTACT}"
+    assert bounced.model_copy(update={"contact_id": WORKSPACE}).subject == f"{WORKSPACE}:contact:{WORKSPACE}"
 
 
 @pytest.mark.parametrize("kind", catalogue().values(), ids=lambda kind: str(kind.type))

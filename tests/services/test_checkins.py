@@ -22,6 +22,20 @@ checkins.end("nightly", "nightly-20260601T0200", is_ok=sys.argv[2] == "ok", seco
 sentry.flush()
 """
 
+RUN = """
+import sys
+from datetime import UTC, datetime
+import config
+from jobs import runner
+from models import store
+from services import sentry
+sentry.init(sys.argv[1], "test")
+store.connect(config.settings().mongodb_uri.get_secret_value())
+due = datetime(2026, 6, 1, 12, tzinfo=UTC)
+runner.run("stale-deal-alert", due.isoformat())
+sentry.flush()
+"""
+
 
 @pytest.fixture
 def sink() -> Iterator[SentrySink]:
@@ -29,8 +43,8 @@ def sink() -> Iterator[SentrySink]:
         yield sink
 
 
-def checked_in(sink: SentrySink, *args: str) -> list[dict[str, Any]]:
-    subprocess.run([sys.executable, "-c", SCRIPT, *args], check=True, timeout=30)
+def checked_in(sink: SentrySink, *args: str, script: str = SCRIPT) -> list[dict[str, Any]]:
+    subprocess.run([sys.executable, "-c", script, *args], check=True, timeout=30)
     items = [json.loads(line) for envelope in sink.envelopes for line in envelope.splitlines() if line]
     return [item for item in items if "check_in_id" in item]
 
@@ -48,3 +62,14 @@ def test_a_run_checks_in_once_however_often_it_is_tried(sink: SentrySink, end: s
 
 def test_without_a_project_nothing_is_sent(sink: SentrySink) -> None:
     assert checked_in(sink, "", "ok") == []
+
+
+@pytest.mark.usefixtures("stores")
+def test_a_scheduled_run_checks_in_and_out(sink: SentrySink) -> None:
+    first, last = checked_in(sink, sink.dsn, script=RUN)
+    assert first["check_in_id"] == last["check_in_id"]
+    assert [first["monitor_slug"], first["status"], last["status"]] == [
+        "stale-deal-alert",
+        "in_progress",
+        "ok",
+    ]

@@ -8,7 +8,10 @@ from hypothesis import strategies as st
 
 from services import merge_fields
 
-FACTS = {"contact": {"firstName": "Ada", "lastName": "", "leadScore": 0}}
+FACTS = {
+    "contact": {"firstName": "Ada", "lastName": "", "leadScore": 0, "tags": ["vip", "hot"], "nothingYet": []},
+    "event": {"isMachine": False},
+}
 
 
 @pytest.mark.parametrize(
@@ -21,6 +24,9 @@ FACTS = {"contact": {"firstName": "Ada", "lastName": "", "leadScore": 0}}
         ("Dear {{contact.nothing| my friend }}", "Dear my friend"),
         ("Dear {{contact.nothing|}}!", "Dear !"),
         ("{{contact.leadScore}} points", "0 points"),  # zero is a value
+        ("Of {{contact.tags}}", "Of vip, hot"),
+        ("Of {{contact.nothingYet|none}}", "Of none"),
+        ("{{event.isMachine}}", "false"),
         ("no fields, {single} and }} braces", "no fields, {single} and }} braces"),
         ("", ""),
     ],

@@ -210,6 +210,41 @@ def test_a_redirect_to_a_private_address_is_refused(sink: Sink, only_127_0_0_1_i
     assert len(sink.requests) == 1
 
 
+@pytest.mark.parametrize("location", ["http://[::1", "http://host:port/", "ftp://host/", "//user:pw@host/"])
+def test_a_redirect_to_nowhere_is_permanent(private_allowed: None, sink: Sink, location: str) -> None:
+    sink.answers[:] = [(307, {"Location": location})]
+    with pytest.raises(webhook.WebhookRefused) as refused:
+        deliver(sink.url)
+    assert refused.value.permanent
+
+
+def test_a_name_with_a_crowd_of_silent_addresses_keeps_no_worker(
+    private_allowed: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each may cost the whole time of a connection, and whoever owns the name decides how many there are."""
+    tried: list[str] = []
+    connect = socket.create_connection
+
+    def counted(address: tuple[str, int], timeout: float) -> socket.socket:
+        tried.append(address[0])
+        return connect(address, timeout)
+
+    crowd = [f"127.0.0.{number}" for number in range(1, 21)]
+    monkeypatch.setattr(webhook, "CONNECT_TIMEOUT", 0.05)
+    monkeypatch.setattr(webhook, "DEADLINE", 0.15)
+    monkeypatch.setattr(public_address, "resolve", lambda *_, **__: crowd)
+    monkeypatch.setattr(socket, "create_connection", counted)
+    with socket.socket() as deaf, socket.socket() as first, socket.socket() as second:
+        deaf.bind(("0.0.0.0", 0))  # noqa: S104
+        deaf.listen(0)
+        for waiting in (first, second):  # so that nobody else is heard
+            waiting.setblocking(False)
+            waiting.connect_ex(deaf.getsockname())
+        with pytest.raises(webhook.WebhookUnavailable, match="timed out"):
+            deliver(f"http://hooks.example:{deaf.getsockname()[1]}/")
+    assert 1 < len(tried) <= 4
+
+
 def test_redirects_end(private_allowed: None, sink: Sink) -> None:
     sink.answers[:] = [(307, {"Location": "/again"})]
     with pytest.raises(webhook.WebhookRefused, match="more than 3 times"):

@@ -9,16 +9,14 @@ from flask import Response, jsonify
 from pydantic import ValidationError, model_validator
 from werkzeug.exceptions import NotFound, UnprocessableEntity
 
+import jobs.actions
 import schemas.event
 from consumers import automations
-from jobs.actions import send_email
 from models import facts
 from models.event import EventRecord
-from models.suppression import Suppression
 from schemas.event import Id
 from services import conditions
-from services.automation import unanswered
-from services.automation.actions import Action, Part, SendEmail
+from services.automation.actions import Action, Part
 from services.automation.definition import Definition
 from services.merge_fields import CannotRender
 from web import errors
@@ -52,7 +50,7 @@ def try_trigger(workspace_id: str, trigger_id: str) -> Response:
     saved = shapes.trigger(access.trigger(workspace_id, trigger_id))
     given = DryRun.model_validate(body.read_object())
     known = {name: value for name, value in saved.items() if name not in ("id", "createdAt", "updatedAt")}
-    return _answer(ObjectId(workspace_id), Definition.model_validate(known), given)
+    return _answer(ObjectId(workspace_id), Definition.model_validate(known), given, trigger_id)
 
 
 @blueprint.post("/triggers/dry-run")
@@ -62,14 +60,16 @@ def try_draft(workspace_id: str) -> Response:
     return _answer(ObjectId(workspace_id), given.trigger, given)
 
 
-def _answer(workspace_id: ObjectId, trigger: Definition, given: DryRun) -> Response:
+def _answer(
+    workspace_id: ObjectId, trigger: Definition, given: DryRun, trigger_id: str | None = None
+) -> Response:
     record = _recorded(workspace_id, given) or _made_up(workspace_id, trigger.event_type, given)
     known = facts.of(record)
     verdicts = [
         conditions.judge(conditions.Condition(c.field, c.operator, c.value), known)
         for c in trigger.conditions
     ]
-    reason = _why_not(trigger, record, verdicts)
+    reason = _why_never(record, trigger_id) or _why_not(trigger, record, verdicts)
     return jsonify(
         success=True,
         data={
@@ -86,7 +86,7 @@ def _answer(workspace_id: ObjectId, trigger: Definition, given: DryRun) -> Respo
                 }
                 for verdict in verdicts
             ],
-            "actions": [_preview(action, known, workspace_id) for action in trigger.actions],
+            "actions": [_preview(action, known, record) for action in trigger.actions],
         },
     )
 
@@ -114,6 +114,14 @@ def _made_up(workspace_id: ObjectId, event_type: str, given: DryRun) -> EventRec
     )
 
 
+def _why_never(record: EventRecord, trigger_id: str | None) -> str | None:
+    if record.payload.get("isMachine"):
+        return "a machine did it, such as a scanner of mail, and that sets off nothing"
+    if trigger_id and automations.is_own_end(trigger_id.lower(), record):
+        return "it is the automation's own end, for which it does not wait"
+    return None
+
+
 def _why_not(trigger: Definition, record: EventRecord, verdicts: list[conditions.Verdict]) -> str | None:
     if not trigger.is_active:
         return "the automation is switched off"
@@ -125,18 +133,12 @@ def _why_not(trigger: Definition, record: EventRecord, verdicts: list[conditions
     return "; ".join(failing) or None
 
 
-def _preview(action: Action, known: dict[str, Any], workspace_id: ObjectId) -> dict[str, Any]:
+def _preview(action: Action, known: dict[str, Any], record: EventRecord) -> dict[str, Any]:
     """The action with its variables filled, or what keeps it from being done."""
     if action.needs_contact and not known["contact"]:
         return {**action.wire(), "problem": "the event has no contact, so this action would be skipped"}
-    if isinstance(action, SendEmail) and (why := _why_no_mail(known, workspace_id)):
-        return {**action.wire(), "problem": why}
     try:
-        return {**action.rendered(known).wire(), "problem": None}
+        filled = action.rendered(known)
     except CannotRender as error:
         return {**action.wire(), "problem": str(error)}
-
-
-def _why_no_mail(known: dict[str, Any], workspace_id: ObjectId) -> str | None:
-    suppressed = Suppression.of(workspace_id, known["contact"]["email"])
-    return unanswered.reason(known["event"]) or (suppressed and send_email.ENDS[suppressed.reason].note)
+    return {**filled.wire(), "problem": jobs.actions.obstacle(filled, record, known)}

@@ -16,8 +16,8 @@ from models.trigger import Trigger
 from services.automation.definition import Definition
 from web.automations import access, references, shapes
 from web.automations.access import blueprint
-from web.public import body, repeats
-from web.workspaces import paging
+from web.public import body
+from web.workspaces import idempotency, paging
 
 MOST = 500  # automations of a workspace: each event looks at all of its type
 
@@ -47,7 +47,7 @@ def create_trigger(workspace_id: str) -> tuple[Response, int, dict[str, str]]:
     Safe to repeat with the same `Idempotency-Key`: the answer is the one that was created.
     """
     owner = ObjectId(workspace_id)
-    given, key = _given(owner), _key()
+    given, key = _given(owner), idempotency.key()
     if key and (known := Trigger.objects(workspace_id=owner, key=key).first()):
         return _created(known)
     if Trigger.objects(workspace_id=owner).limit(MOST).count(with_limit_and_skip=True) >= MOST:
@@ -85,13 +85,6 @@ def delete_trigger(workspace_id: str, trigger_id: str) -> Response:
 def _created(trigger: Trigger) -> tuple[Response, int, dict[str, str]]:
     place = url_for(".show_trigger", workspace_id=str(trigger.workspace_id), trigger_id=str(trigger.id))
     return jsonify(success=True, data=shapes.trigger(trigger)), 201, {"Location": place}
-
-
-def _key() -> str | None:
-    key = request.headers.get("Idempotency-Key")
-    if key is not None and not 0 < len(key) <= repeats.LONGEST_KEY:
-        raise UnprocessableEntity(f"Idempotency-Key: must have 1 to {repeats.LONGEST_KEY} characters")
-    return key
 
 
 def _given(workspace_id: ObjectId) -> Definition:

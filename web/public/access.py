@@ -28,7 +28,7 @@ PREFIX = "/api/public/"
 KEPT_SECONDS = 60  # how long we remember whether some workspace allows an origin
 KEPT_ORIGINS = 1_024
 PREFLIGHT_SECONDS = 600  # how long a browser may keep a preflight's answer
-NEEDED = ("allowed_origins", "needs_consent")  # of a workspace
+NEEDED = ("allowed_origins", "needs_consent", "has_refusals")  # of a workspace
 FOREIGN = "Origin: pages of this origin may not use this workspace; add it to the allow-list"
 
 

@@ -13,6 +13,7 @@ from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 from bson import ObjectId
+from bson.errors import InvalidId
 from email_validator import EmailNotValidError, validate_email
 from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, ValidationInfo
 from werkzeug.exceptions import UnprocessableEntity
@@ -114,9 +115,10 @@ def _bounded_items(value: dict[str, Any] | list[Any], depth: int) -> None:
 
 
 def _object_id(value: Any) -> ObjectId:
-    if not isinstance(value, str) or not ObjectId.is_valid(value):
-        raise ValueError("must be a 24-digit hexadecimal id")
-    return ObjectId(value)
+    try:
+        return ObjectId(value if isinstance(value, str) else "")
+    except InvalidId:
+        raise ValueError("must be a 24-digit hexadecimal id") from None
 
 
 def path_id(name: str, value: str) -> ObjectId:

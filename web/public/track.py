@@ -11,7 +11,6 @@ from pydantic import ValidationError
 
 from models import store
 from models.contact import Contact
-from models.visitor import Visitor
 from models.workspace import Workspace
 from web import errors
 from web.public import access, body, people, visitors, visits
@@ -67,7 +66,7 @@ def consent() -> Response:
     """Whether the visitor may be tracked, by its own word; safe to repeat. The last word counts."""
     given = ConsentGiven.model_validate(body.read_object())
     access.check(given.workspace_id)
-    Visitor.decide(given.workspace_id, given.visitor_id, given.consent.analytics)
+    visitors.decide(given.workspace_id, given.visitor_id, given.consent.analytics)
     return jsonify(success=True, consent={"analytics": given.consent.analytics})
 
 

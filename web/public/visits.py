@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 from bson import ObjectId
 
-from models.visitor import Visitor, visitor_key
 from models.workspace import Workspace
 from publishers import events, pages
 from schemas.visits import Visit
@@ -18,12 +17,11 @@ SAME = Visit.model_fields.keys() - {"device", "happened_at"}  # fields of both
 
 def accept(tracked: Sequence[tuple[Workspace, TrackedEvent]]) -> int:
     """Publish the events of visitors who may be tracked; returns how many those were. Safe to repeat."""
-    keys = [visitor_key(event.workspace_id, event.visitor_id) for _, event in tracked]
-    consents = Visitor.consents(set(keys))
+    consents = visitors.consents([(workspace, event.visitor_id) for workspace, event in tracked])
     kept = [
         event
-        for key, (workspace, event) in zip(keys, tracked, strict=True)
-        if visitors.may_track(workspace, consents.get(key))
+        for workspace, event in tracked
+        if visitors.may_track(workspace, consents.get((event.workspace_id, event.visitor_id)))
     ]
     by_workspace: dict[ObjectId, list[Visit]] = {}
     for event in kept:

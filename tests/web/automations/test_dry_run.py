@@ -8,10 +8,13 @@ import pytest
 
 from models import store
 from models.contact import Contact
+from models.email_account import EmailAccount, MailServer
 from models.event import EventRecord
+from models.sequence import Sequence
 from models.suppression import Suppression
+from models.workspace import Workspace
 from queues.connection import redis
-from tests.automations import created, grace
+from tests.automations import OWNER, created, grace
 from tests.web.automations.conftest import Api, definition
 
 CONDITIONS = [
@@ -126,11 +129,84 @@ def test_it_says_that_a_suppressed_contact_gets_no_mail(api: Api) -> None:
     mail = {"type": "send_email", "subject": "Hello", "body": "Again"}
     trigger = api.created(conditions=[], actions=[mail])
     event = created(grace(api.workspace))
+    mailbox(api.workspace)
     assert try_it(api, trigger, {"eventId": event})["actions"][0]["problem"] is None
 
     Suppression.add(api.workspace.id, ["grace@navy.test"], "unsubscribed", store.now())
     told = try_it(api, trigger, {"eventId": event})
     assert told["actions"][0]["problem"] == "the contact unsubscribed, so it gets no mail"
+
+
+def mailbox(workspace: Workspace) -> EmailAccount:
+    """Of the contacts' owner."""
+    server = MailServer(host="127.0.0.1", port=1, username="u", password="p", security="plain")
+    own = {"workspace_id": workspace.id, "user_id": OWNER, "address": "us@acme.test"}
+    return EmailAccount(**own, imap=server, smtp=server).save()
+
+
+def test_it_says_that_nobody_can_send_the_mail(api: Api) -> None:
+    mail = {"type": "send_email", "subject": "Hello", "body": "Again"}
+    trigger, event = api.created(conditions=[], actions=[mail]), created(grace(api.workspace))
+    problem = try_it(api, trigger, {"eventId": event})["actions"][0]["problem"]
+    assert problem.startswith("the contact's owner has no mailbox that can send")
+
+    mail["accountId"] = str(mailbox(api.workspace).id)
+    trigger = api.created(conditions=[], actions=[mail])
+    EmailAccount.objects.update(set__status="locked")
+    problem = try_it(api, trigger, {"eventId": event})["actions"][0]["problem"]
+    assert problem.startswith("the mailbox us@acme.test is locked")
+
+
+def test_it_says_that_a_sequence_takes_nobody(api: Api) -> None:
+    sequence = Sequence(workspace_id=api.workspace.id, name="Onboarding").save()
+    action = {"type": "enroll_in_sequence", "sequenceId": str(sequence.id)}
+    trigger, event = api.created(conditions=[], actions=[action]), {"eventId": created(grace(api.workspace))}
+    assert try_it(api, trigger, event)["actions"][0]["problem"] is None
+
+    Sequence.objects.update(set__is_active=False)
+    assert try_it(api, trigger, event)["actions"][0]["problem"] == "the sequence Onboarding is switched off"
+    Sequence.objects.delete()
+    assert "there is no sequence" in try_it(api, trigger, event)["actions"][0]["problem"]
+
+
+def test_it_says_that_webhooks_are_off(api: Api) -> None:
+    draft = definition(conditions=[], actions=[{"type": "webhook", "url": "https://hooks.test/"}])
+    body = {"trigger": draft, "eventId": created(grace(api.workspace))}
+    told = api.call("POST", "/triggers/dry-run", json=body).get_json()["data"]
+
+    assert told["actions"][0]["problem"].startswith("set WEBHOOK_SECRET")
+
+
+def test_it_knows_that_machines_set_off_nothing(api: Api) -> None:
+    trigger = api.created(eventType="email.opened", conditions=[])
+    contact = str(grace(api.workspace).id)
+    opened = {
+        "contactId": contact,
+        "attemptId": contact,
+        "hitId": contact,
+        "openedAt": store.now().isoformat(),
+    }
+    told = {
+        is_machine: try_it(api, trigger, {"event": {"payload": {**opened, "isMachine": is_machine}}})
+        for is_machine in (False, True)
+    }
+
+    assert (told[False]["wouldRun"], told[True]["wouldRun"]) == (True, False)
+    assert told[True]["reason"] == "a machine did it, such as a scanner of mail, and that sets off nothing"
+
+
+def test_it_knows_that_an_automation_does_not_wait_for_its_own_end(api: Api) -> None:
+    trigger = api.created(
+        eventType="workflow.completed", conditions=[], actions=[{"type": "notify", "message": "x"}]
+    )
+    other = "0" * 24
+    answers = [
+        try_it(api, trigger, {"event": {"payload": {"triggerId": t, "eventId": other, "outcome": "failed"}}})
+        for t in (other, trigger)
+    ]
+
+    assert [answer["wouldRun"] for answer in answers] == [True, False]
+    assert answers[1]["reason"] == "it is the automation's own end, for which it does not wait"
 
 
 def test_it_knows_the_end_of_a_chain(api: Api) -> None:

@@ -10,6 +10,7 @@ from models.contact import Contact
 from models.form_submission import FormSubmission
 from models.visitor import Visitor
 from models.visitor_event import VisitorEvent
+from models.workspace import Workspace
 from tests.web.public.conftest import Api, published
 from tests.web.public.test_forms import FIELDS
 
@@ -32,6 +33,18 @@ def test_who_refused_is_not_tracked_and_that_is_no_error(api: Api) -> None:
     )
     assert [event.visitor_id for event in VisitorEvent.objects] == ["somebody-else"]
     assert [record.payload["visitorId"] for record in published()] == ["somebody-else"]
+
+
+def test_a_refusal_that_a_web_process_has_not_heard_of_counts_all_the_same(api: Api) -> None:
+    """It remembers for some seconds that nobody of the workspace has refused."""
+    api.track(api.event(eventName="before"))
+    Workspace.note_refusal(api.workspace.id)
+    Visitor.decide(api.workspace.id, "visitor-1", agrees=False)
+    both = api.track(api.event(), api.event(visitorId="somebody-else"))
+
+    assert both.json["accepted"] == 2
+    stored = {(event.visitor_id, event.event_name) for event in VisitorEvent.objects}
+    assert stored == {("visitor-1", "before"), ("somebody-else", "Page viewed")}
 
 
 def test_a_batch_of_which_nothing_may_be_kept_is_a_success_too(api: Api) -> None:

@@ -246,6 +246,16 @@ def test_a_hundred_events_are_accepted_at_once(api: Api) -> None:
     assert VisitorEvent.objects.count() == published().filter(status="done").count() == 100
 
 
+def test_visitors_are_looked_up_once_a_batch_where_somebody_has_refused(
+    api: Api, count_store_commands: Counter
+) -> None:
+    api.consent(False, "somebody")
+    api.track(api.event())
+    with count_store_commands() as request:
+        assert api.track(*api.events(100, sessionId="later"), settle=False).json["accepted"] == 100
+    assert request == ["find", "insert"]
+
+
 @pytest.mark.parametrize("is_identified", [False, True])
 def test_a_batch_costs_the_store_commands_and_round_trips_of_one_page_view(
     api: Api, count_store_commands: Counter, is_identified: bool, run_jobs: Callable[[], int]
@@ -264,7 +274,7 @@ def test_a_batch_costs_the_store_commands_and_round_trips_of_one_page_view(
         costs.append([request, len(trips), handling, len(handling_trips)])
         run_jobs()
     for request, trips, handling, handling_trips in costs:
-        assert request == ["find", "insert"]  # the visitors, the ledger; the workspace was known already
+        assert request == ["insert"]  # the ledger; the workspace was known, and that nobody has refused
         assert trips <= 3
         # The score: three commands, two for what it no longer remembers, four when it reaches a level.
         assert len(handling) <= (19 if is_identified else 11)
