@@ -4,8 +4,8 @@ Our own code runs by a clock that skips the time in which nothing happens (see b
 a whole day: 786 ticks, each enqueued and run, and all signs of life. Idle costs are those of six such hours
 without work, times four; so is a day in the quick run, whose six hours hold a little more than a quarter of
 the ticks. The jobs are no-ops, but on the day with mailboxes (quick: three hours, times eight): there they
-are the product's own, on a real store and a real IMAP server. A web process without requests is watched for some seconds, and a dashboard
-page's polls are sent a few times and multiplied.
+are the product's own, on a real store and a real IMAP server. A web process without requests is watched for
+some seconds, and a dashboard page's polls are sent a few times and multiplied.
 """
 
 from __future__ import annotations
