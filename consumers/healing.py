@@ -26,7 +26,8 @@ from models.redis_sight import RedisSight
 from models.store import StoreError
 from queues import mark
 from queues.connection import RedisError
-from queues.enqueue import NewJob, enqueue_many
+from queues.enqueue import NewJob, enqueue, enqueue_many
+from queues.names import ANALYTICS
 from schemas.event import UnknownEvent, decode
 from services import sentry
 
@@ -36,6 +37,7 @@ CLOCKS = timedelta(minutes=1)  # by which those of two machines may differ
 # Who handed something on to the old Redis has told the ledger: the time limit of an event's job, and clocks.
 TELLING = timedelta(minutes=5)
 SETTLED = 2 * CLOCKS  # what was done so long ago is in the order in which we read it
+SECOND_LOOKS = "jobs.contact_erasure.recover"  # by name: a consumer knows no scheduled job
 BATCH = 500  # events at once
 BATCHES = 10  # per call: it is called each minute, and the queues have other work
 
@@ -86,6 +88,7 @@ def _make_good(sight: RedisSight, at: datetime) -> int:
     if not sight.has_open and at >= sight.until:
         for records in handed_on.unfinished(sight.since - CLOCKS, BATCH):
             count += _hand_on_again(records)
+        enqueue(_second_looks(sight.until))
         sight.dealt_with_open(at)
     for _ in range(BATCHES):
         page = _page(sight, at - SETTLED)
@@ -94,15 +97,24 @@ def _make_good(sight: RedisSight, at: datetime) -> int:
             if sight.made_good():
                 log.info("🩹 what Redis lost is handed on again")
             break
-        if not page or not sight.dealt_with(page[-1].expires_at, page[-1].id):
+        if not page or not sight.dealt_with(page[-1].expires_at):
             break
     return count
 
 
+def _second_looks(moment: datetime) -> NewJob:
+    """No event leaves them to Redis, but an erasure, which promises them."""
+    return NewJob(
+        queue=ANALYTICS,
+        func=SECOND_LOOKS,
+        id=f"erasures-{moment:%Y%m%dT%H%M%S}",
+        description="second looks of erasures, if they were lost",
+    )
+
+
 def _page(sight: RedisSight, before: datetime) -> list[EventRecord]:
-    after = (sight.after_at, sight.after_id) if sight.after_at else None
     keep_days = min(sight.keep_days, config.settings().events_keep_days)
-    return handed_on.done(sight.since - CLOCKS, before, keep_days, after, BATCH)
+    return handed_on.done(sight.since - CLOCKS, before, keep_days, sight.after, BATCH)
 
 
 def _hand_on_again(records: Sequence[EventRecord]) -> int:

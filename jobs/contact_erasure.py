@@ -21,7 +21,7 @@ from models.erasure import Erasure
 from models.personal import Person
 from models.visitor import Visitor
 from publishers import events
-from queues.enqueue import NewJob, enqueue_in
+from queues.enqueue import NewJob, enqueue_each_at, enqueue_in
 from queues.names import ANALYTICS
 from schemas.contact import ContactDeleted
 
@@ -63,6 +63,15 @@ def look_again(contact_id: str) -> int:
     erasure.note(counts)
     erasure.checked()
     return sum(counts.values())
+
+
+def recover() -> int:
+    """The job after a loss of Redis' data (see `consumers.healing`): enqueue second looks that were lost.
+
+    Returns how many. Safe to run at any time: an erasure has one such job.
+    """
+    due = store.now() + SECOND_LOOK
+    return enqueue_each_at([(_second_look(str(contact_id)), due) for contact_id in Erasure.unchecked()])
 
 
 def _person(erasure: Erasure) -> Person:

@@ -5,21 +5,19 @@ Every step is safe to repeat; the messages count as announced only after all of 
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 from bson import ObjectId
 
 from models import store
+from models.activity import Activity
 from models.contact import Contact
 from models.deal import Deal
 from models.email_account import EmailAccount
 from models.email_message import EmailMessage
 from publishers import emails, events, silence
-from queues.enqueue import NewJob, enqueue_many
-from queues.names import CRM_ACTIVITY_LOG
 from services.mail.classify import Kind
 
 TITLES = {
@@ -33,10 +31,11 @@ TITLES = {
 
 
 def announce(account: EmailAccount, stored: Sequence[EmailMessage]) -> None:
-    """Announce stored messages. Raises `RedisError` when Redis is away; then nothing counts as announced."""
+    """Announce stored messages. The entries are written here: Redis might lose a job that was to do it."""
     if not stored:
         return
-    enqueue_many([_timeline_job(entries) for entries in _by_contact(stored)])
+    if entries := [entry for message in stored for entry in _entries(message)]:
+        Activity.record_all(entries)
     stamps: dict[ObjectId, datetime] = {}
     for message in stored:
         for contact in message.contact_ids:
@@ -48,37 +47,16 @@ def announce(account: EmailAccount, stored: Sequence[EmailMessage]) -> None:
     EmailMessage.mark_announced(message.id for message in stored)
 
 
-def _by_contact(stored: Sequence[EmailMessage]) -> Iterable[list[dict[str, Any]]]:
-    """Timeline entries. One contact's only stand together: when it is erased, its jobs go, too."""
-    found: dict[str, list[dict[str, Any]]] = {}
-    for message in stored:
-        for entry in _entries(message):
-            found.setdefault(entry["contact_id"], []).append(entry)
-    return found.values()
-
-
-def _timeline_job(entries: list[dict[str, Any]]) -> NewJob:
-    """One insert for all of them. An entry is unique by its source, whatever the job that brings it."""
-    sources = " ".join(entry["source"] for entry in entries)
-    return NewJob(
-        queue=CRM_ACTIVITY_LOG,
-        func="consumers.activity.record_all",
-        id=f"activities-{hashlib.sha256(sources.encode()).hexdigest()[:24]}",
-        kwargs={"entries": entries},
-        description=f"{len(entries)} timeline entries of mail",
-        meta={"workspace_id": entries[0]["workspace_id"]},
-    )
-
-
 def _entries(message: EmailMessage) -> list[dict[str, Any]]:
+    """Of the timelines of its contacts."""
     return [
         {
-            "workspace_id": str(message.workspace_id),
-            "contact_id": str(contact_id),
+            "workspace_id": message.workspace_id,
+            "contact_id": contact_id,
             "kind": f"email_{message.kind.replace('-', '_')}",
             "title": TITLES[Kind(message.kind)],
             "source": f"email:{message.id}:{contact_id}",
-            "happened_at": message.sent_at.isoformat(),
+            "happened_at": message.sent_at,
             "details": {"messageId": str(message.id), "subject": message.subject},
         }
         for contact_id in message.contact_ids

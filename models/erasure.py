@@ -26,7 +26,7 @@ class Erasure(Document):
         "auto_create_index": False,
         "strict": False,
         "personal_data": "none",
-        "indexes": [["workspace_id", "-requested_at"]],
+        "indexes": [["workspace_id", "-requested_at"], "checked_at"],
     }
 
     @classmethod
@@ -40,6 +40,11 @@ class Erasure(Document):
     def of(cls, contact_id: ObjectId) -> Erasure:
         found: Erasure = cls.objects.get(id=contact_id)
         return found
+
+    @classmethod
+    def unchecked(cls) -> list[ObjectId]:
+        """The contacts of those that are complete, and for which nobody has looked again. One query."""
+        return list(cls.objects(checked_at=None, erased_at__exists=True).scalar("id"))
 
     def note(self, counts: Mapping[str, int]) -> None:
         """Add to what was removed."""

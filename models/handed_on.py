@@ -7,29 +7,30 @@ from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any
 
-from bson import ObjectId
-
 from models.event import DONE, FAILED, OPEN, EventRecord
 
 
 def done(
-    since: datetime, before: datetime, keep_days: int, after: tuple[datetime, ObjectId] | None, limit: int
+    since: datetime, before: datetime, keep_days: int, after: datetime | None, limit: int
 ) -> list[EventRecord]:
-    """Those that were done in a span of time, in the order in which they expire, those after one of them.
+    """Those that were done in a span of time, in the order in which they expire, those after a moment.
 
-    `keep_days`: the least for which any is kept. One query, on the index that lets them expire: it costs as
-    much as there is to find, and no index of its own.
+    `keep_days`: the least for which any is kept. Two queries at most, on the index that lets them expire: a
+    page costs what it holds, and an event no index of its own. It holds all that expire with its last one,
+    be they a few more than `limit`.
     """
     query: dict[str, Any] = {
         "status": DONE,
         "handed_on": {"$exists": True},
-        "expires_at": {"$gte": after[0] if after else since + timedelta(days=keep_days)},
         "done_at": {"$gte": since, "$lt": before},
     }
-    if after:
-        query["$or"] = [{"expires_at": {"$gt": after[0]}}, {"_id": {"$gt": after[1]}}]
-    found = EventRecord.objects(__raw__=query).order_by("expires_at", "id")
-    return list(found.limit(limit))
+    later = {"$gt": after} if after else {"$gte": since + timedelta(days=keep_days)}
+    found = EventRecord.objects(__raw__={**query, "expires_at": later}).order_by("expires_at").limit(limit)
+    page = {record.id: record for record in found}
+    if len(page) == limit:
+        last = max(record.expires_at for record in page.values())
+        page |= {record.id: record for record in EventRecord.objects(__raw__={**query, "expires_at": last})}
+    return sorted(page.values(), key=lambda record: record.expires_at)
 
 
 def unfinished(since: datetime, limit: int) -> Iterator[list[EventRecord]]:

@@ -5,21 +5,19 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from bson import ObjectId
 from mongoengine import (
     BooleanField,
     DateTimeField,
     Document,
     IntField,
     ListField,
-    ObjectIdField,
     StringField,
 )
 from pymongo.errors import DuplicateKeyError
 
 THE_ONE = "redis"
 SERVERS = 20  # that are remembered: a proxy may show now one, now another
-OF_A_LOSS = ("since", "until", "has_open", "after_at", "after_id")
+OF_A_LOSS = ("since", "until", "has_open", "after")
 
 
 class RedisSight(Document):
@@ -35,8 +33,7 @@ class RedisSight(Document):
     since = DateTimeField()  # what was handed on from then on may be lost
     until = DateTimeField()  # by then whoever handed something on to the old Redis has told the ledger so
     has_open = BooleanField()  # those that were not done at that moment are dealt with
-    after_at = DateTimeField()  # of the last of the others that was dealt with: when it expires, and its id
-    after_id = ObjectIdField()
+    after = DateTimeField()  # the others are dealt with that expire by then
 
     meta = {
         "collection": "redis_sights",
@@ -83,11 +80,10 @@ class RedisSight(Document):
         if self._change(self._loss, {"$set": {"has_open": True, "until": at}}):
             self.has_open, self.until = True, at
 
-    def dealt_with(self, expires_at: datetime, event_id: ObjectId) -> bool:
-        """The others up to this one; False when another process has done so, or more was lost."""
-        guard = {**self._loss, "after_at": self.after_at, "after_id": self.after_id}
-        is_ours = self._change(guard, {"$set": {"after_at": expires_at, "after_id": event_id}})
-        self.after_at, self.after_id = expires_at, event_id
+    def dealt_with(self, expires_at: datetime) -> bool:
+        """The others that expire by then; False when another process has done so, or more was lost."""
+        is_ours = self._change({**self._loss, "after": self.after}, {"$set": {"after": expires_at}})
+        self.after = expires_at
         return is_ours
 
     def made_good(self) -> bool:

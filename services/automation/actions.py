@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic.alias_generators import to_camel
 
 from schemas.event import Id
@@ -132,8 +132,21 @@ class UpdateContact(Action):
         return self
 
     def changes(self) -> dict[str, Any]:
-        """The fields to set, by the contact's stored names."""
-        return {name: value for name, value in self.fields.model_dump().items() if value not in (None, {})}
+        """The fields to set, by the contact's stored names. An empty text, of a fallback, blanks nothing."""
+        given = self.fields.model_dump()
+        return {name: value for name, value in given.items() if value not in (None, "", {})}
+
+    def rendered(self, facts: Mapping[str, Any]) -> Self:
+        """Raises `merge_fields.CannotRender`, too, when a field cannot hold what the variables made of it."""
+        filled = super().rendered(facts)
+        wire = filled.fields.model_dump(by_alias=True, exclude_unset=True)
+        try:
+            ContactFields.model_validate({name: value for name, value in wire.items() if value != ""})
+        except ValidationError as error:
+            fault = error.errors(include_input=False, include_url=False)[0]
+            place = ".".join(map(str, ("fields", *fault["loc"])))
+            raise merge_fields.CannotRender(f"{place}: {fault['msg']}") from None
+        return filled
 
 
 class EnrollInSequence(Action):

@@ -305,6 +305,29 @@ def test_a_contact_that_is_like_that_already_is_left_alone(run_jobs: RunJobs, wo
     assert step(run_id).note == "the contact is like that already"
 
 
+def test_what_a_variable_makes_too_long_for_a_field_is_refused_by_its_name(
+    run_jobs: RunJobs, workspace: Workspace
+) -> None:
+    grace(workspace, custom_fields={"bio": "x" * 300})
+    name = {"type": "update_contact", "fields": {"firstName": "{{contact.customFields.bio}}"}}
+    run_id = happens(workspace, name)
+    run_jobs()
+
+    assert step(run_id).status == "failed"
+    assert "fields.firstName: String should have at most 256 characters" in step(run_id).error
+    assert Contact.objects.get().first_name == "Grace"
+
+
+def test_an_empty_fallback_leaves_a_field_as_it_is(run_jobs: RunJobs, workspace: Workspace) -> None:
+    fields = {"company": "{{contact.customFields.company|}}", "jobTitle": "Admiral"}
+    run_id = happens(workspace, {"type": "update_contact", "fields": fields})
+    run_jobs()
+
+    contact = Contact.objects.get()
+    assert (contact.company, contact.job_title) == ("Navy", "Admiral")
+    assert step(run_id).note == "changed jobTitle"
+
+
 def test_a_contact_without_room_for_more_fails_for_good(run_jobs: RunJobs, workspace: Workspace) -> None:
     run_id = happens(workspace, {"type": "update_contact", "addTags": ["one more"]})
     Contact.objects.update(set__tags=[str(number) for number in range(500)])

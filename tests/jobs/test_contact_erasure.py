@@ -12,6 +12,7 @@ from bson import ObjectId, json_util
 from flask.testing import FlaskClient
 
 import queues.erase
+from consumers import healing
 from jobs import contact_erasure
 from models import store
 from models.activity import Activity
@@ -42,6 +43,7 @@ from queues.names import CRM_EVENTS, INTEGRATIONS
 from schemas.email import EmailBounced
 from schemas.visits import Visit, VisitsTracked
 from tests import failing
+from tests.consumers import chaos
 from tests.web.public.conftest import ACTIVITIES, OPPORTUNITIES, Api
 
 EMAIL, OTHER = "grace.hopper@navy.test", "ada@navy.test"
@@ -315,6 +317,20 @@ def test_the_second_look_removes_what_a_running_job_wrote_meanwhile(grace: Conta
     assert Activity.objects.count() == 0
     assert Erasure.objects.get().checked_at
     assert contact_erasure.look_again(str(grace.id)) == 0
+
+
+def test_a_second_look_that_redis_lost_takes_place(grace: Contact, run_jobs: Callable[[], int]) -> None:
+    healing.heal(store.now())
+    erase(grace)
+    redis().flushall()
+    chaos.heal()
+    run_jobs()
+    assert Job.fetch(f"erasure-{grace.id}", connection=redis()).get_status() == "scheduled"
+    contact_erasure.look_again(str(grace.id))
+    redis().flushall()
+    chaos.heal()
+    run_jobs()
+    assert not Job.exists(f"erasure-{grace.id}", connection=redis())
 
 
 def test_ten_times_the_data_cost_the_same_store_commands(

@@ -14,6 +14,7 @@ from bson import ObjectId
 
 from jobs import email_announce, email_intake, email_sync
 from models import store
+from models.activity import Activity
 from models.contact import Contact
 from models.deal import Deal
 from models.email_account import EmailAccount, FolderPosition, MessagePlace
@@ -39,7 +40,7 @@ STEPS = [
     (EmailMessage, "related"),
     (EmailMessage, "store"),
     (SendAttempt, "settle_sent"),
-    (email_announce, "enqueue_many"),
+    (Activity, "record_all"),
     (Contact, "touch_each"),
     (Deal, "touch"),
     (EventRecord, "accept"),
@@ -395,8 +396,7 @@ def test_the_jobs_of_a_mailbox_name_its_workspace(lively: EmailAccount) -> None:
     sync(lively)
     jobs = [Job.fetch(key.decode()[7:], connection=redis()) for key in redis().keys("rq:job:*")]
     assert {job.meta["workspace_id"] for job in jobs} == {str(WORKSPACE)}
-    timeline = [job.kwargs["entries"] for job in jobs if job.func_name == "consumers.activity.record_all"]
-    assert [entry["contact_id"] for entries in timeline for entry in entries] == [str(grace.id)] * 4
+    assert [entry.contact_id for entry in Activity.objects(workspace_id=WORKSPACE)] == [grace.id] * 4
 
 
 def test_jobs_that_waited_while_their_mailbox_was_synced_do_nothing(lively: EmailAccount) -> None:
