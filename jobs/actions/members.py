@@ -8,7 +8,7 @@ from models.workspace import Workspace
 
 
 class NoMember(Exception):
-    """Whom the automation names has left: choose another, or let the member back in, then requeue this job."""
+    """The automation names somebody who has left: choose another, or let them in again and requeue."""
 
     permanent = True
 
