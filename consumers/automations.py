@@ -162,10 +162,17 @@ def _why_not(trigger: Trigger, record: EventRecord) -> str | None:
     if reason := too_deep(record):
         return reason
     most = config.settings().automation_runs_per_minute
-    if not trigger.claim_run(record.id, store.now(), most):
-        most = min(most, trigger.max_runs_per_minute or most)
-        return f"it ran {most} times in this minute, which is its limit"
-    return None
+    return None if trigger.claim_run(record.id, store.now(), most) else _too_often(trigger, most)
+
+
+def too_often(trigger: Trigger, record: EventRecord) -> str | None:
+    """Why it must not run in this minute; None when it may. Counts nothing."""
+    most = config.settings().automation_runs_per_minute
+    return _too_often(trigger, most) if trigger.is_full(record.id, store.now(), most) else None
+
+
+def _too_often(trigger: Trigger, most: int) -> str:
+    return f"it ran {min(most, trigger.max_runs_per_minute or most)} times in this minute, which is its limit"
 
 
 def _run(trigger: Trigger, record: EventRecord, reason: str | None) -> TriggerRun:
