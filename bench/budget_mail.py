@@ -77,7 +77,7 @@ def _check(hours: int) -> None:
 
 
 def new_mail(simulation: Simulation, account: EmailAccount) -> dict[str, Any]:
-    """What a mail costs that comes alone, all reactions included, and in the standard profile the mailboxes' jobs.
+    """What a mail costs that comes alone, all reactions included; in the standard profile, mailboxes' jobs, too.
 
     The tick's own job is not in it.
     """
