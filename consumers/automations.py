@@ -31,6 +31,7 @@ from services.conditions import BadCondition, Condition
 
 DEEPEST = 8  # automations in a chain, each started by what the one before it did
 LOST_AGE = timedelta(hours=1)  # far beyond the retries (36 s), as in `publishers.relay`
+CLOCKS = timedelta(minutes=1)  # by which those of two machines may differ
 MOST_RECOVERED = 500  # runs at once
 # What an action comes to whose job has this status, though nobody recorded an end.
 ENDS: dict[str, tuple[str, dict[str, str]]] = {
@@ -121,7 +122,11 @@ def _plan(record: EventRecord) -> None:
     runs = []
     for trigger in Trigger.active_for(record.workspace_id, record.type):
         try:
-            if is_own_end(str(trigger.id), record) or not conditions.all_hold(_conditions(trigger), known):
+            if (
+                _is_younger(trigger, record)
+                or is_own_end(str(trigger.id), record)
+                or not conditions.all_hold(_conditions(trigger), known)
+            ):
                 continue
             reason = _why_not(trigger, record)
         except BadCondition as error:
@@ -129,6 +134,11 @@ def _plan(record: EventRecord) -> None:
         runs.append(_run(trigger, record, reason))
     TriggerRun.store_new(runs)
     record.mark_reaction(PLANNED)
+
+
+def _is_younger(trigger: Trigger, record: EventRecord) -> bool:
+    """An automation does not reach back, though the planning is late, as after a loss of Redis' data."""
+    return bool(record.done_at and trigger.created_at > record.done_at + CLOCKS)
 
 
 def too_deep(record: EventRecord) -> str | None:
