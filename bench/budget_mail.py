@@ -77,7 +77,7 @@ def _check(hours: int) -> None:
 
 
 def new_mail(simulation: Simulation, account: EmailAccount) -> dict[str, Any]:
-    """What a mail costs that comes alone, all reactions included; in the standard profile, mailboxes' jobs, too.
+    """What a mail that comes alone sets off; in the standard profile the mailboxes' jobs are part of that.
 
     The tick's own job is not in it.
     """
