@@ -22,7 +22,11 @@ LINES = (
     ("lead-recycling", "0 9 * * *", names.ANALYTICS),
     ("stale-deal-alert", "0 9 * * *", names.ANALYTICS),
 )
-TICKS = {24: 2 * 288 + 144 + 48 + 12 + 6, 6: 2 * 72 + 36 + 12 + 3 + 3}  # by hours since midnight
+TICKS = {  # by hours since midnight
+    24: 2 * 288 + 144 + 48 + 12 + 6,
+    6: 2 * 72 + 36 + 12 + 3 + 3,
+    3: 2 * 36 + 18 + 6 + 1 + 3,
+}
 ENTRIES = tuple(CronEntry(name, cron, "bench.jobs.tick", queue, name) for name, cron, queue in LINES)
 NEVER = (CronEntry("never", "0 0 29 2 *", "bench.jobs.tick", names.ANALYTICS, "due on leap days only"),)
 EACH_MINUTE = (

@@ -31,6 +31,7 @@ from services.conditions import BadCondition, Condition
 
 DEEPEST = 8  # automations in a chain, each started by what the one before it did
 LOST_AGE = timedelta(hours=1)  # far beyond the retries (36 s), as in `publishers.relay`
+CLOCKS = timedelta(minutes=1)  # by which those of two machines may differ
 MOST_RECOVERED = 500  # runs at once
 # What an action comes to whose job has this status, though nobody recorded an end.
 ENDS: dict[str, tuple[str, dict[str, str]]] = {
@@ -121,7 +122,11 @@ def _plan(record: EventRecord) -> None:
     runs = []
     for trigger in Trigger.active_for(record.workspace_id, record.type):
         try:
-            if is_own_end(str(trigger.id), record) or not conditions.all_hold(_conditions(trigger), known):
+            if (
+                _is_younger(trigger, record)
+                or is_own_end(str(trigger.id), record)
+                or not conditions.all_hold(_conditions(trigger), known)
+            ):
                 continue
             reason = _why_not(trigger, record)
         except BadCondition as error:
@@ -129,6 +134,11 @@ def _plan(record: EventRecord) -> None:
         runs.append(_run(trigger, record, reason))
     TriggerRun.store_new(runs)
     record.mark_reaction(PLANNED)
+
+
+def _is_younger(trigger: Trigger, record: EventRecord) -> bool:
+    """An automation does not reach back, though the planning is late, as after a loss of Redis' data."""
+    return bool(record.done_at and trigger.created_at > record.done_at + CLOCKS)
 
 
 def too_deep(record: EventRecord) -> str | None:
@@ -152,10 +162,17 @@ def _why_not(trigger: Trigger, record: EventRecord) -> str | None:
     if reason := too_deep(record):
         return reason
     most = config.settings().automation_runs_per_minute
-    if not trigger.claim_run(record.id, store.now(), most):
-        most = min(most, trigger.max_runs_per_minute or most)
-        return f"it ran {most} times in this minute, which is its limit"
-    return None
+    return None if trigger.claim_run(record.id, store.now(), most) else _too_often(trigger, most)
+
+
+def too_often(trigger: Trigger, record: EventRecord) -> str | None:
+    """Why it must not run in this minute; None when it may. Counts nothing."""
+    most = config.settings().automation_runs_per_minute
+    return _too_often(trigger, most) if trigger.is_full(record.id, store.now(), most) else None
+
+
+def _too_often(trigger: Trigger, most: int) -> str:
+    return f"it ran {min(most, trigger.max_runs_per_minute or most)} times in this minute, which is its limit"
 
 
 def _run(trigger: Trigger, record: EventRecord, reason: str | None) -> TriggerRun:

@@ -63,14 +63,8 @@ def tell_owner(event: ContactOwnerAssigned, delivery: Delivery) -> None:
     contact = named.find(Contact, event, event.contact_id)
     if contact is None or contact.source == "import":
         return
-    notices.tell(
-        delivery,
-        workspace_id=event.workspace_id,
-        user_id=event.owner_id,
-        kind="contact_assigned",
-        message=f"{contact.full_name} is yours now",
-        contact_id=event.contact_id,
-    )
+    message = f"{contact.full_name} is yours now"
+    notices.tell_named(event, delivery, event.owner_id, kind="contact_assigned", message=message)
 
 
 @reacts_to(ContactDeleted)

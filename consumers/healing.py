@@ -33,7 +33,7 @@ from services import sentry
 
 LOOK = timedelta(seconds=50)  # between two looks at Redis, by whichever scheduler
 FRUGAL_LOOK = timedelta(hours=1)  # as long as a lost event waits for the relay
-CLOCKS = timedelta(minutes=1)  # by which those of two machines may differ
+CLOCKS = automations.CLOCKS
 # Who handed something on to the old Redis has told the ledger: the time limit of an event's job, and clocks.
 TELLING = timedelta(minutes=5)
 SETTLED = 2 * CLOCKS  # what was done so long ago is in the order in which we read it

@@ -7,6 +7,25 @@ from bson import ObjectId
 from consumers.registry import Delivery
 from models.notification import Notification
 from models.store import object_id
+from models.workspace import Workspace
+from schemas.contact import ContactOwnerAssigned
+from schemas.task import TaskEvent
+
+
+def tell_named(
+    event: TaskEvent | ContactOwnerAssigned, delivery: Delivery, user_id: str, *, kind: str, message: str
+) -> None:
+    """As `tell`, whom the event itself names, about its contact: nobody who is no member of the workspace."""
+    if not Workspace.has_member(ObjectId(event.workspace_id), ObjectId(user_id)):
+        return
+    tell(
+        delivery,
+        workspace_id=event.workspace_id,
+        user_id=user_id,
+        kind=kind,
+        message=message,
+        contact_id=event.contact_id,
+    )
 
 
 def tell(

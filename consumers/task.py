@@ -35,14 +35,8 @@ def tell_assignee(event: TaskCreated | TaskOverdue, delivery: Delivery) -> None:
     if title is None or event.assigned_to is None:
         return
     is_late = isinstance(event, TaskOverdue)
-    notices.tell(
-        delivery,
-        workspace_id=event.workspace_id,
-        user_id=event.assigned_to,
-        kind=event.type.replace(".", "_"),
-        message=f"{'Overdue' if is_late else 'For you'}: {title}",
-        contact_id=event.contact_id,
-    )
+    message = f"{'Overdue' if is_late else 'For you'}: {title}"
+    notices.tell_named(event, delivery, event.assigned_to, kind=event.type.replace(".", "_"), message=message)
 
 
 def _title(event: TaskCreated | TaskCompleted | TaskOverdue) -> str | None:

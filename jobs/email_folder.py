@@ -15,10 +15,9 @@ import structlog
 from bson.errors import BSONError
 
 from jobs import email_intake
-from models import store
+from models import lease, store
 from models.email_account import EmailAccount, FolderPosition, MessagePlace
 from models.notification import Notification
-from queues import lease
 from queues.names import EMAIL_SYNC
 from services import sentry
 from services.mail import imap

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from bson import ObjectId
 from mongoengine import (
@@ -57,6 +57,12 @@ class MessagePlace(EmbeddedDocument):
     meta = {"strict": False}
 
 
+class DueMailbox(NamedTuple):
+    id: ObjectId
+    workspace_id: ObjectId
+    is_proven: bool  # its last sync went through
+
+
 class EmailAccount(Document):
     workspace_id = ObjectIdField(required=True)
     user_id = ObjectIdField(required=True)  # the member whose mailbox it is
@@ -92,10 +98,14 @@ class EmailAccount(Document):
         self.aliases = [alias.strip().lower() for alias in self.aliases]
 
     @classmethod
-    def due(cls, moment: datetime, limit: int) -> list[tuple[ObjectId, ObjectId]]:
-        """Ids of the mailboxes to be synced, and of their workspaces; the longest waiting first."""
+    def due(cls, moment: datetime, limit: int) -> list[DueMailbox]:
+        """The mailboxes to be synced; the longest waiting first."""
         due = cls.objects(status="active", next_sync_at__lte=moment).order_by("next_sync_at").limit(limit)
-        return list(due.scalar("id", "workspace_id"))
+        rows = due.scalar("id", "workspace_id", "synced_at", "failures")
+        return [
+            DueMailbox(mailbox, workspace, synced_at is not None and not failures)
+            for mailbox, workspace, synced_at, failures in rows
+        ]
 
     @classmethod
     def addresses_of(cls, workspace_id: ObjectId) -> set[str]:

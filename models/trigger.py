@@ -90,6 +90,13 @@ class Trigger(Document):
         """Whether it is still there, and active."""
         return cls.objects(id=trigger_id, is_active=True).only("id").first() is not None
 
+    def is_full(self, event_id: ObjectId, at: datetime, most: int) -> bool:
+        """Whether `claim_run` would say no, as far as this copy knows. Counts nothing."""
+        minute = at.replace(second=0, microsecond=0)
+        is_new = self.minute is None or self.minute < minute
+        has_room = is_new or self.runs_in_minute < min(most, self.max_runs_per_minute or most)
+        return not has_room and event_id not in self.counted
+
     def claim_run(self, event_id: ObjectId, at: datetime, most: int) -> bool:
         """Count one run in the minute of `at`; False, and nothing counted, when `most` ran in it already.
 

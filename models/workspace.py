@@ -110,6 +110,12 @@ class Workspace(Document):
         known = available_timezones()
         return {row["_id"]: ZoneInfo(row["time_zone"]) for row in rows if row["time_zone"] in known}
 
+    @classmethod
+    def has_member(cls, workspace_id: ObjectId, user_id: ObjectId) -> bool:
+        """Whether the user is an active member. One query."""
+        active = {"members": {"$elemMatch": {"user_id": user_id, "is_active": {"$ne": False}}}}
+        return cls.objects(id=workspace_id, __raw__=active).only("id").first() is not None
+
     def member(self, user_id: ObjectId) -> Member | None:
         return next((member for member in self.members if member.user_id == user_id), None)
 

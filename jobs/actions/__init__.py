@@ -27,13 +27,14 @@ OBSTACLES: dict[str, Callable[[Any, EventRecord, dict[str, Any]], str | None]] =
     "send_email": send_email.obstacle,
     "webhook": webhook.obstacle,
     "enroll_in_sequence": enroll_in_sequence.obstacle,
+    "create_task": create_task.obstacle,
+    "update_contact": update_contact.obstacle,
+    "notify": notify.obstacle,
 }
 
 
 def obstacle(action: Action, record: EventRecord, facts: dict[str, Any]) -> str | None:
     """Why the action could not be done for the event now; None when nothing is in its way."""
-    if action.type not in OBSTACLES:
-        return None
     return OBSTACLES[action.type](action, record, facts)
 
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from jobs.actions import members
 from jobs.actions.step import Outcome, Step
+from models.event import EventRecord
 from models.store import object_id
 from models.task import Task
 from models.trigger_run import DONE
@@ -12,6 +16,8 @@ from services.automation.actions import CreateTask
 
 
 def do(action: CreateTask, step: Step) -> Outcome:
+    """Raises `NoMember`."""
+    members.check(step.workspace_id, action.assigned_to)
     assigned_to = object_id(action.assigned_to) or step.owner_id
     task = Task.create_once(
         workspace_id=step.workspace_id,
@@ -22,6 +28,11 @@ def do(action: CreateTask, step: Step) -> Outcome:
     )
     _announce(task, step)
     return Outcome(DONE, f"task for {assigned_to}" if assigned_to else "task for nobody yet")
+
+
+def obstacle(action: CreateTask, record: EventRecord, _facts: dict[str, Any]) -> str | None:
+    """Whoever is named may have left."""
+    return members.obstacle(record.workspace_id, action.assigned_to)
 
 
 def _announce(task: Task, step: Step) -> None:

@@ -11,8 +11,10 @@ from typing import Any
 from bson import ObjectId
 from pydantic.alias_generators import to_camel
 
+from jobs.actions import members
 from jobs.actions.step import Outcome, Step
 from models.contact import Contact
+from models.event import EventRecord
 from models.trigger_run import DONE, SKIPPED, TriggerRun
 from publishers import events
 from schemas.contact import ContactLifecycleChanged, ContactOwnerAssigned, ContactUpdated
@@ -20,6 +22,7 @@ from services.automation.actions import UpdateContact
 
 
 def do(action: UpdateContact, step: Step) -> Outcome:
+    """Raises `NoMember`."""
     contact = Contact.objects(id=step.contact_id, workspace_id=step.workspace_id).first()
     if contact is None:
         return Outcome(SKIPPED, "the contact was deleted")
@@ -28,6 +31,7 @@ def do(action: UpdateContact, step: Step) -> Outcome:
         fields["assigned_to"] = ObjectId(action.fields.assigned_to)
     changed = list(step.run.steps[step.place].changed)
     if not changed:
+        members.check(step.workspace_id, action.fields.assigned_to)
         would = contact.would_change(fields, action.add_tags, action.remove_tags)
         changed = TriggerRun.note_change(step.run.id, step.place, would)
     if not changed:
@@ -36,6 +40,11 @@ def do(action: UpdateContact, step: Step) -> Outcome:
     names = [to_camel(name) for name in changed]
     _announce(step, fields, names)
     return Outcome(DONE, f"changed {', '.join(names)}")
+
+
+def obstacle(action: UpdateContact, record: EventRecord, _facts: dict[str, Any]) -> str | None:
+    """Whoever is named may have left."""
+    return members.obstacle(record.workspace_id, action.fields.assigned_to)
 
 
 def _announce(step: Step, fields: dict[str, Any], changed: list[str]) -> None:

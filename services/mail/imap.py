@@ -1,5 +1,7 @@
 """New mail out of an IMAP folder (RFC 3501), oldest first, in bounded batches, never marking it as read."""
 
+import socket
+import threading
 from collections.abc import Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -48,8 +50,11 @@ class Fetched:
 
 
 @contextmanager
-def connect(settings: ImapSettings) -> Iterator["Mailbox"]:
-    """A signed-in connection. Raises the errors of `services.mail.errors`."""
+def connect(settings: ImapSettings, *, hang_up_after: float | None = None) -> Iterator["Mailbox"]:
+    """A signed-in connection. Raises the errors of `services.mail.errors`.
+
+    With `hang_up_after`, so many seconds from the greeting on it breaks, amid whatever: `MailboxUnavailable`.
+    """
     with imap_errors.translated(settings, "reach the server"):
         client = imapclient.IMAPClient(
             settings.host,
@@ -59,14 +64,36 @@ def connect(settings: ImapSettings) -> Iterator["Mailbox"]:
             timeout=settings.timeout,
         )
     try:
-        _sign_in(client, settings)
-        yield Mailbox(client, settings)
+        with _hung_up_on(client, hang_up_after):
+            _sign_in(client, settings)
+            yield Mailbox(client, settings)
         # The work is done and stored; a server that hangs up instead of saying goodbye changes nothing.
         with suppress(IMAPClientError, OSError):
             client.logout()
     finally:
         with suppress(OSError):
             client.shutdown()
+
+
+@contextmanager
+def _hung_up_on(client: imapclient.IMAPClient, seconds: float | None) -> Iterator[None]:
+    """The timeout of the settings is one of each answer; a server that drips makes it a long sum."""
+    if seconds is None:
+        yield
+        return
+    timer = threading.Timer(seconds, _hang_up, [client])
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+def _hang_up(client: imapclient.IMAPClient) -> None:
+    """From another thread than the one that reads, which then finds the stream at its end."""
+    with suppress(OSError):  # it is broken already
+        socket.socket.shutdown(client.socket(), socket.SHUT_RDWR)  # TLS's own would drop its state first
 
 
 def _sign_in(client: imapclient.IMAPClient, settings: ImapSettings) -> None:

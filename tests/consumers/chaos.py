@@ -164,4 +164,6 @@ def fetch(job_id: str) -> Job:
 
 
 def finished(job_id: str) -> None:
-    redis().hset(f"rq:job:{job_id}", "status", "finished")
+    """Unless Redis has lost it: an end brings no job back, which would keep it from being made anew."""
+    if redis().exists(f"rq:job:{job_id}"):
+        redis().hset(f"rq:job:{job_id}", "status", "finished")

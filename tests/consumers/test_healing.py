@@ -19,6 +19,7 @@ from models.activity import Activity
 from models.contact import Contact
 from models.event import EventRecord
 from models.redis_sight import RedisSight
+from models.trigger import Trigger
 from models.trigger_run import TriggerRun
 from models.workspace import Workspace
 from publishers import events
@@ -271,17 +272,21 @@ def test_one_event_that_cannot_be_asked_keeps_no_other_waiting(
 
 
 def test_an_automation_that_is_younger_than_the_loss_runs_for_no_earlier_event(acme: Workspace) -> None:
-    """What had nothing to hand on then has nothing now."""
+    """Whether others had something to do then or not."""
     healing.heal(store.now())
     created(acme)
     handle_events()
+    old = automation(acme, actions=[{"type": "notify", "message": "x"}])
+    created(acme)
+    handle_events()
     redis().flushall()
-    automation(acme, actions=[{"type": "notify", "message": "x"}])
+    young = automation(acme, actions=[{"type": "notify", "message": "x"}])
+    Trigger.objects(id=young.id).update(set__created_at=store.now() + 2 * healing.CLOCKS)
 
     heal(store.now() + healing.LOOK)
     chaos.settle()
-    assert TriggerRun.objects.count() == 0
-    assert Activity.objects.count() == 1
+    assert [run.trigger_id for run in TriggerRun.objects] == [old.id]
+    assert Activity.objects.count() == 2
 
 
 def test_a_proxy_that_shows_now_one_server_now_another_is_no_loss_each_time() -> None:

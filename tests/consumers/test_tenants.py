@@ -165,3 +165,21 @@ def test_a_demo_request_of_one_workspace_takes_no_other_ones_task(run_jobs: RunJ
     shown = Task.objects(title__startswith="Show ")
     assert {task.workspace_id for task in shown} == {ours.id, theirs.workspace.id}
     assert Notification.objects(workspace_id=ours.id, message__contains=SECRET).count() == 0
+
+
+@pytest.mark.usefixtures("stores")
+@pytest.mark.parametrize("kind", ["task.created", "task.overdue", "contact.owner_assigned"])
+def test_nobody_of_another_workspace_is_told_of_what_is_ours(run_jobs: RunJobs, kind: str) -> None:
+    golden = next(each for each in GOLDEN if each["type"] == kind)
+    ours, theirs = workspace("Ours"), Theirs()
+    contact = Contact(workspace_id=ours.id, email="hopper@acme.test").save()
+    task = Task.create_once(
+        workspace_id=ours.id, contact_id=contact.id, assigned_to=None, title="Call", key="ours"
+    )
+    about = {"workspaceId": str(ours.id), "contactId": str(contact.id), "taskId": str(task.id)}
+    for member in (theirs.workspace.members[0].user_id, ours.members[0].user_id):
+        named = {"ownerId": str(member), "assignedTo": str(member), "occasion": str(member)} | about
+        payload = {name: named.get(name, value) for name, value in golden["payload"].items()}
+        events.publish(decode(kind, golden["version"], payload), key=f"test:{member}")
+    run_jobs()
+    assert [notice.user_id for notice in Notification.objects] == [ours.members[0].user_id]

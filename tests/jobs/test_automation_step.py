@@ -27,7 +27,7 @@ from models.sequence import Sequence
 from models.task import Task
 from models.trigger import Trigger
 from models.trigger_run import TriggerRun
-from models.workspace import Workspace
+from models.workspace import Member, Workspace
 from publishers import events
 from queues import dead_letters
 from queues.connection import redis
@@ -42,11 +42,14 @@ from tests.sink import Sink, listening
 
 RunJobs = Callable[[], int]
 SECRET = "a secret of some length"
+ADA = ObjectId()
+MEMBERS = {OWNER: "bob", ADA: "ada"}
 
 
 @pytest.fixture
 def workspace(stores: None) -> Workspace:
-    return Workspace(name="Acme").save()
+    members = [Member(user_id=user, name=name, email=f"{name}@acme.test") for user, name in MEMBERS.items()]
+    return Workspace(name="Acme", members=members).save()
 
 
 @pytest.fixture
@@ -96,15 +99,39 @@ def test_a_matching_automation_does_each_action_once(run_jobs: RunJobs, workspac
 
 
 def test_a_member_that_is_named_comes_before_the_owner(run_jobs: RunJobs, workspace: Workspace) -> None:
-    ada = ObjectId()
     happens(
         workspace,
-        {"type": "notify", "message": "x", "userId": str(ada)},
-        {"type": "create_task", "title": "y", "assignedTo": str(ada)},
+        {"type": "notify", "message": "x", "userId": str(ADA)},
+        {"type": "create_task", "title": "y", "assignedTo": str(ADA)},
     )
     run_jobs()
     notice = Notification.objects.get(kind="automation")
-    assert (notice.user_id, Task.objects.get().assigned_to) == (ada, ada)
+    assert (notice.user_id, Task.objects.get().assigned_to) == (ADA, ADA)
+
+
+@pytest.mark.parametrize(
+    "action",
+    [
+        {"type": "notify", "message": "x", "userId": str(ADA)},
+        {"type": "create_task", "title": "y", "assignedTo": str(ADA)},
+        {"type": "update_contact", "fields": {"assignedTo": str(ADA)}},
+    ],
+)
+def test_who_has_left_is_given_nothing_until_let_in_again(
+    run_jobs: RunJobs, workspace: Workspace, action: dict[str, Any]
+) -> None:
+    Workspace.objects(members__user_id=ADA).update(set__members__S__is_active=False)
+    run_id = happens(workspace, action)
+    run_jobs()
+    assert (step(run_id).status, step(run_id).tries) == ("failed", 1)
+    assert f"NoMember: no active member {ADA} in this workspace" in step(run_id).error
+    assert Notification.objects.count() == Task.objects.count() == 0
+    assert Contact.objects.get().assigned_to == OWNER
+
+    Workspace.objects(members__user_id=ADA).update(set__members__S__is_active=True)
+    dead_letters.requeue([f"automation-{run_id}-0"])
+    run_jobs()
+    assert step(run_id).status == "done"
 
 
 def test_an_event_about_a_deal_speaks_of_it_and_of_its_owner(run_jobs: RunJobs, workspace: Workspace) -> None:
@@ -253,17 +280,16 @@ def test_a_contact_is_changed_and_that_is_told_once(run_jobs: RunJobs, workspace
 
 
 def test_a_new_owner_and_a_new_stage_are_told_too(run_jobs: RunJobs, workspace: Workspace) -> None:
-    ada = ObjectId()
     happens(
         workspace,
-        {"type": "update_contact", "fields": {"assignedTo": str(ada), "lifecycleStage": "mql"}},
+        {"type": "update_contact", "fields": {"assignedTo": str(ADA), "lifecycleStage": "mql"}},
     )
     run_jobs()
     contact = Contact.objects.get()
-    assert (contact.assigned_to, contact.lifecycle_stage) == (ada, "mql")
+    assert (contact.assigned_to, contact.lifecycle_stage) == (ADA, "mql")
     owner = EventRecord.objects.get(type="contact.owner_assigned")
     stage = EventRecord.objects.get(type="contact.lifecycle_changed")
-    assert (owner.payload["ownerId"], owner.payload["method"]) == (str(ada), "automation")
+    assert (owner.payload["ownerId"], owner.payload["method"]) == (str(ADA), "automation")
     assert (stage.payload["stage"], stage.depth, owner.depth) == ("mql", 1, 1)
 
 

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from bson import ObjectId
 
-from jobs import email_announce, email_intake, email_sync
-from models import store
+from jobs import email_announce, email_folder, email_intake, email_sync, mailbox_sync
+from models import lease, store
 from models.activity import Activity
 from models.contact import Contact
 from models.deal import Deal
@@ -22,7 +22,7 @@ from models.email_message import EmailMessage
 from models.event import EventRecord
 from models.notification import Notification
 from models.send_attempt import SendAttempt
-from queues import dead_letters, lease
+from queues import dead_letters
 from queues.connection import redis
 from queues.job import Job
 from services import logs, sentry
@@ -48,7 +48,7 @@ STEPS = [
     (EmailMessage, "mark_announced"),
     (EmailAccount, "advance"),
     (EmailAccount, "mark_synced"),
-    (lease.Lease, "renew"),
+    (lease.Held, "renew"),
     (imap.Mailbox, "fetch_since"),
 ]
 ONCE = ("settle_sent", "accept", "put_on_queue", "mark_synced")  # all others for each of the two folders
@@ -146,7 +146,7 @@ def test_a_sync_whose_lease_lapsed_stops_and_nothing_is_done_twice(
 
     def overtaken(*args: Any) -> int:
         monkeypatch.setattr(email_intake, "take_in", real)
-        redis().delete(f"{lease.PREFIX}mailbox-{slow.id}")
+        lease.Lease.objects(id=f"mailbox-{slow.id}").update_one(set__until=store.now())
         assert sync(slow)["outcome"] == "synced"
         return real(*args)
 
@@ -360,10 +360,9 @@ def test_a_sync_that_takes_too_long_goes_on_at_the_next_tick(
     mailbox = add_account(account)
     sync(mailbox)
     account.deliver(*(mail(f"Number {n}") for n in range(5)))
-    monkeypatch.setattr(email_sync.email_folder, "BATCH", 2)
-    with monkeypatch.context() as patch:
-        patch.setattr(email_sync, "TIME_LIMIT", 0)
-        assert sync(mailbox)["outcome"] == "more to come"
+    monkeypatch.setattr(email_folder, "BATCH", 2)
+    report = mailbox_sync.sync(str(mailbox.id), patience=mailbox_sync.Patience(0))
+    assert report.outcome == "more to come"
     assert email_sync.run(store.now().isoformat()) == 1
     assert sync(mailbox)["outcome"] == "synced"
     assert EmailMessage.objects.count() == 5

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from jobs import email_sync
-from models import store
+from models import lease, store
 from models.activity import Activity
 from models.contact import Contact
 from models.deal import Deal
@@ -16,8 +16,6 @@ from models.email_account import EmailAccount
 from models.email_message import EmailMessage
 from models.event import EventRecord
 from models.notification import Notification
-from queues import lease
-from queues.connection import redis
 from services.mail import imap
 from services.mail.errors import MailboxUnavailable
 from tests.jobs.conftest import OWNER, WORKSPACE
@@ -208,7 +206,7 @@ def test_a_tick_that_is_run_twice_enqueues_each_mailbox_once(
 
 def test_a_second_sync_of_the_same_mailbox_stands_back(account: Account, add_account: AddAccount) -> None:
     mailbox = add_account(account)
-    with lease.held(redis(), f"mailbox-{mailbox.id}", 60):
+    with lease.held(f"mailbox-{mailbox.id}", 60):
         assert sync(mailbox)["outcome"] == "busy"
     assert sync(mailbox)["outcome"] == "synced"
 

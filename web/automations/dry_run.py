@@ -14,6 +14,7 @@ import schemas.event
 from consumers import automations
 from models import facts
 from models.event import EventRecord
+from models.trigger import Trigger
 from schemas.event import Id
 from services import conditions
 from services.automation.actions import Action, Part
@@ -47,10 +48,11 @@ class DraftRun(DryRun):
 @blueprint.post("/triggers/<trigger_id>/dry-run")
 def try_trigger(workspace_id: str, trigger_id: str) -> Response:
     """A saved automation."""
-    saved = shapes.trigger(access.trigger(workspace_id, trigger_id))
+    stored = access.trigger(workspace_id, trigger_id)
+    saved = shapes.trigger(stored)
     given = DryRun.model_validate(body.read_object())
     known = {name: value for name, value in saved.items() if name not in ("id", "createdAt", "updatedAt")}
-    return _answer(ObjectId(workspace_id), Definition.model_validate(known), given, trigger_id)
+    return _answer(ObjectId(workspace_id), Definition.model_validate(known), given, stored)
 
 
 @blueprint.post("/triggers/dry-run")
@@ -61,7 +63,7 @@ def try_draft(workspace_id: str) -> Response:
 
 
 def _answer(
-    workspace_id: ObjectId, trigger: Definition, given: DryRun, trigger_id: str | None = None
+    workspace_id: ObjectId, trigger: Definition, given: DryRun, stored: Trigger | None = None
 ) -> Response:
     record = _recorded(workspace_id, given) or _made_up(workspace_id, trigger.event_type, given)
     known = facts.of(record)
@@ -69,7 +71,9 @@ def _answer(
         conditions.judge(conditions.Condition(c.field, c.operator, c.value), known)
         for c in trigger.conditions
     ]
-    reason = _why_never(record, trigger_id) or _why_not(trigger, record, verdicts)
+    reason = _why_never(record, stored) or _why_not(trigger, record, verdicts)
+    if stored and not reason:
+        reason = automations.too_often(stored, record)
     return jsonify(
         success=True,
         data={
@@ -114,10 +118,10 @@ def _made_up(workspace_id: ObjectId, event_type: str, given: DryRun) -> EventRec
     )
 
 
-def _why_never(record: EventRecord, trigger_id: str | None) -> str | None:
+def _why_never(record: EventRecord, stored: Trigger | None) -> str | None:
     if record.payload.get("isMachine"):
         return "a machine did it, such as a scanner of mail, and that sets off nothing"
-    if trigger_id and automations.is_own_end(trigger_id.lower(), record):
+    if stored and automations.is_own_end(str(stored.id), record):
         return "it is the automation's own end, for which it does not wait"
     return None
 

@@ -53,7 +53,7 @@ def _faults(workspace_id: ObjectId, action: Action) -> Iterator[str]:
 
 
 def _has_member(workspace_id: ObjectId, user_id: str) -> bool:
-    return bool(Workspace.objects(id=workspace_id, members__user_id=ObjectId(user_id)).only("id").first())
+    return Workspace.has_member(workspace_id, ObjectId(user_id))
 
 
 def _has_mailbox(workspace_id: ObjectId, account_id: str) -> bool:

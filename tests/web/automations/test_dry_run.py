@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from consumers import automations
 from models import store
 from models.contact import Contact
 from models.email_account import EmailAccount, MailServer
@@ -175,6 +177,41 @@ def test_it_says_that_webhooks_are_off(api: Api) -> None:
     told = api.call("POST", "/triggers/dry-run", json=body).get_json()["data"]
 
     assert told["actions"][0]["problem"].startswith("set WEBHOOK_SECRET")
+
+
+@pytest.mark.parametrize(
+    ("action", "named"),
+    [
+        ({"type": "notify", "message": "x"}, "userId"),
+        ({"type": "create_task", "title": "y"}, "assignedTo"),
+        ({"type": "update_contact"}, "fields"),
+    ],
+)
+def test_it_says_that_whom_it_names_has_left(api: Api, action: dict[str, Any], named: str) -> None:
+    ada = str(api.workspace.members[0].user_id)
+    action = action | {named: {"assignedTo": ada} if named == "fields" else ada}
+    trigger, event = api.created(conditions=[], actions=[action]), {"eventId": created(grace(api.workspace))}
+    assert try_it(api, trigger, event)["actions"][0]["problem"] is None
+
+    Workspace.objects.update(set__members__0__is_active=False)
+    problem = try_it(api, trigger, event)["actions"][0]["problem"]
+    assert problem.startswith(f"no active member {ada} in this workspace")
+    assert "no member" in api.refusal(conditions=[], actions=[action])
+
+
+def test_it_says_that_the_limit_of_the_minute_is_reached(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    moment = store.now()
+    monkeypatch.setattr(store, "now", lambda: moment)
+    trigger, contact = api.created(conditions=[], maxRunsPerMinute=1), grace(api.workspace)
+    first = created(contact)
+    assert try_it(api, trigger, {"eventId": first})["wouldRun"]
+
+    automations.run(first)
+    other = {"event": {"payload": {"contactId": str(contact.id), "source": "form"}}}
+    told = try_it(api, trigger, other)
+    assert (told["wouldRun"], told["reason"]) == (False, "it ran 1 times in this minute, which is its limit")
+    moment += timedelta(minutes=1)
+    assert try_it(api, trigger, other)["wouldRun"]
 
 
 def test_it_knows_that_machines_set_off_nothing(api: Api) -> None:
