@@ -248,23 +248,21 @@ class EventRecord(Document):
     def erase(cls, person: Person) -> int:
         """Delete the events about the person, except that it was deleted; returns how many.
 
-        Visits on their way lose those of the person. The others among them get a new job: the one that they
-        had carries all.
+        Visits on their way lose those of the person. Their job carries none, and reads what is left.
         """
         mine = {"payload.contactId": str(person.contact_id), "type": {"$ne": "contact.deleted"}}
-        visits = cls._erase_visits(person, OPEN, PENDING) + cls._erase_visits(person, [FAILED], FAILED)
-        return delete(cls, mine) + visits
+        return delete(cls, mine) + cls._erase_visits(person)
 
     @classmethod
-    def _erase_visits(cls, person: Person, statuses: Sequence[str], then: str) -> int:
+    def _erase_visits(cls, person: Person) -> int:
         hers = {"$in": list(person.visitor_ids)}
-        mine = {"workspace_id": person.workspace_id, "type": "visits.tracked"}
-        query = {**mine, "status": {"$in": list(statuses)}, "payload.visits.visitorId": hers}
-        change = {
-            "$pull": {"payload.visits": {"visitorId": hers}},
-            "$inc": {"runs": 1},
-            "$set": {"status": then} | ({"relay_at": now()} if then == PENDING else {}),
+        query = {
+            "workspace_id": person.workspace_id,
+            "type": "visits.tracked",
+            "status": {"$in": [*OPEN, FAILED]},
+            "payload.visits.visitorId": hers,
         }
+        change = {"$pull": {"payload.visits": {"visitorId": hers}}}
         return int(cls._get_collection().update_many(query, change).modified_count)
 
     @classmethod

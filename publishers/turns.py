@@ -51,8 +51,10 @@ def end(
 
 def fail(event_id: ObjectId, error: str) -> None:
     """It is a dead letter; one that waits for it begins."""
-    if EventRecord.mark_failed(event_id, error):
-        pass_on(EventRecord.objects.get(id=event_id).subject)
+    if not EventRecord.mark_failed(event_id, error):
+        return
+    if subject := EventRecord.objects.get(id=event_id).subject:  # one without begins anew as followed, too
+        pass_on(subject)
 
 
 def pass_on(subject: str) -> bool:

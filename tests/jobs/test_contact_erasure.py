@@ -6,6 +6,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from datetime import timedelta
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from bson import ObjectId, json_util
@@ -35,7 +36,8 @@ from models.trigger_run import RunStep, TriggerRun
 from models.visitor import Visitor
 from models.visitor_event import VisitorEvent
 from models.workspace import Workspace
-from publishers import events, relay
+from publishers import events
+from queues import dead_letters
 from queues.connection import redis
 from queues.enqueue import NewJob, RedisError, enqueue, enqueue_in
 from queues.job import Job
@@ -227,7 +229,6 @@ def test_entries_and_visits_of_others_that_wait_with_the_persons_survive(
 
     erase(grace)
 
-    assert relay.relay() >= 1
     run_jobs()
     assert EventRecord.objects(type="visits.tracked", status__ne="done").count() == 0
     after = everything()
@@ -275,6 +276,25 @@ def test_a_visitor_of_another_workspace_with_the_same_id_keeps_what_is_under_way
     erase(contact)
     assert EventRecord.objects(id=event_id).count() == 1
     assert Job.exists(f"event-{event_id}", connection=redis())
+
+
+def test_visits_of_others_in_a_dead_letter_with_the_persons_are_stored_when_it_is_requeued(
+    api: Api, grace: Contact, run_jobs: Callable[[], int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    api.track(
+        *(api.event(visitorId=who, sessionId="dead") for who in ("her-browser", "visitor-1")), settle=False
+    )
+    with monkeypatch.context() as broken:
+        broken.setattr(VisitorEvent, "store", Mock(side_effect=failing.Broken))
+        run_jobs()
+    event = EventRecord.objects.get(type="visits.tracked", status="failed")
+
+    erase(grace)
+    assert dead_letters.requeue([event.job_id]).done == 1
+    run_jobs()
+
+    assert event.reload().status == "done"
+    assert [visit.visitor_id for visit in VisitorEvent.objects] == ["visitor-1"]
 
 
 def test_erasing_again_changes_nothing(grace: Contact) -> None:

@@ -12,8 +12,10 @@ from models import store
 from models.event import EventRecord
 from models.workspace import Workspace
 from publishers import events, relay
+from queues import enqueue
 from queues.connection import redis
 from schemas.contact import ContactCreated
+from schemas.visits import VisitsTracked
 from tests.publishers.ageing import age
 
 pytestmark = pytest.mark.usefixtures("stores")
@@ -96,6 +98,21 @@ def test_many_dead_letters_hold_up_no_lost_event(monkeypatch: pytest.MonkeyPatch
     age([*dead, *lost])
 
     assert [relay.relay() for _ in range(4)] == [0, 0, 1, 0]
+
+
+@pytest.mark.timeout(30)
+def test_an_event_of_no_record_that_was_given_a_new_job_is_given_up_like_others() -> None:
+    """Nobody waits for it, whatever else is about no record."""
+    done, given_up = (events.publish(VisitsTracked(workspace_id=str(ObjectId()), visits=[])) for _ in "ab")
+    EventRecord.objects.get(id=done).mark_done()
+    record = EventRecord.objects.get(id=given_up)
+    assert record.begin_anew()
+    events.enqueue([record])
+    enqueue.cancel(record.job_id)
+    age([given_up])
+
+    assert relay.relay() == 0
+    assert EventRecord.objects.get(id=given_up).status == "failed"
 
 
 def test_a_relayed_event_takes_effect(run_jobs: Callable[[], int]) -> None:

@@ -40,11 +40,11 @@ def consents(asked: Sequence[tuple[Workspace, str]]) -> dict[tuple[ObjectId, str
 
 
 def trackable(workspace: Workspace, visitor_id: str | None) -> str | None:
-    """The visitor's id, unless it may not be tracked."""
+    """The visitor's id, unless it may not be tracked. It is always looked up: no job looks once more."""
     if visitor_id is None:
         return None
-    consent = consents([(workspace, visitor_id)]).get((workspace.id, visitor_id))
-    return visitor_id if may_track(workspace, consent) else None
+    key = visitor_key(workspace.id, visitor_id)
+    return visitor_id if may_track(workspace, Visitor.consents([key]).get(key)) else None
 
 
 def link(workspace: Workspace, contact: Contact, visitor_id: str) -> Visitor | None:

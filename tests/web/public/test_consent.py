@@ -47,6 +47,17 @@ def test_a_refusal_that_a_web_process_has_not_heard_of_counts_all_the_same(api: 
     assert stored == {("visitor-1", "before"), ("somebody-else", "Page viewed")}
 
 
+def test_a_form_names_no_visitor_who_refused_though_its_workspace_does_not_say_that_somebody_did(
+    api: Api,
+) -> None:
+    """As when another program has put the workspace's document back as it was."""
+    api.consent(False)
+    Workspace.objects(id=api.workspace.id).update_one(unset__has_refusals=True)
+
+    api.submit(FIELDS, visitorId="visitor-1")
+    assert FormSubmission.objects.get().visitor_id is None
+
+
 def test_a_batch_of_which_nothing_may_be_kept_is_a_success_too(api: Api) -> None:
     """Or clients would send it again."""
     api.consent(False)
