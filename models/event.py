@@ -141,8 +141,17 @@ class EventRecord(Document):
         found = cls.objects(turn=subject)
         if up_to is not None:
             found = found.filter(position__lte=up_to)
-        first: EventRecord | None = found.order_by("position", "id").first()
+        first: EventRecord | None
+        while (first := found.order_by("position", "id").first()) and first.status not in OPEN:
+            cls.tidy([first.id])
         return first
+
+    @classmethod
+    def tidy(cls, ids: Iterable[ObjectId]) -> None:
+        """Their end was recorded by a release that knows nothing of ENDED, as in a rolling deploy."""
+        cls._get_collection().update_many(
+            {"_id": {"$in": list(ids)}, "status": {"$in": [DONE, FAILED]}}, {"$unset": ENDED}
+        )
 
     @classmethod
     def wait(cls, event_id: ObjectId, before: ObjectId, run: int) -> bool:

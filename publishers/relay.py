@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from models.event import PENDING, QUEUED, QUEUED_FOR, WAITING, WAITING_FOR, EventRecord
+from models.event import DONE, FAILED, PENDING, QUEUED, QUEUED_FOR, WAITING, WAITING_FOR, EventRecord
 from publishers import events, turns
 from queues import job_state
 
@@ -59,4 +59,9 @@ def _wake(records: Sequence[EventRecord]) -> int:
     return sum(turns.pass_on(subject) for subject in {record.subject for record in records})
 
 
-CARE = {PENDING: _enqueue_pending, QUEUED: _recover_lost, WAITING: _wake}
+def _tidy(records: Sequence[EventRecord]) -> int:
+    EventRecord.tidy(record.id for record in records)
+    return 0
+
+
+CARE = {PENDING: _enqueue_pending, QUEUED: _recover_lost, WAITING: _wake, DONE: _tidy, FAILED: _tidy}

@@ -101,6 +101,19 @@ def test_of_a_failed_event_only_what_did_not_succeed_is_done_again(
     assert dead_letters.count() == 0
 
 
+def test_events_of_a_release_whose_ledger_the_relay_cannot_read_are_handled_in_their_order(
+    effects: Effects, run_jobs: Callable[[], int]
+) -> None:
+    ids = publish(*"abc", contact=str(ObjectId()))
+    redis().flushall()
+    EventRecord.objects(id__in=ids).update(unset__turn=True, unset__relay_at=True)
+
+    assert run() == (3, 3)
+    run_jobs()
+    assert statuses(ids) == ["done"] * 3
+    assert [what for name, what in effects.done if name == "first"] == ["a", "b", "c"]
+
+
 def test_a_failed_event_whose_dead_letter_was_purged_gets_a_new_job(
     effects: Effects, run_jobs: Callable[[], int]
 ) -> None:

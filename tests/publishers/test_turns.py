@@ -241,6 +241,14 @@ def test_a_dead_letter_gives_way_and_is_handled_late(
     assert sorted(record.seen[contact]) == ["a", "b", "c"]
 
 
+@pytest.mark.timeout(30)
+def test_an_event_that_an_older_release_ended_is_waited_for_by_none(record: Record, contact: str) -> None:
+    ids = publish(contact, "a", "b")
+    EventRecord.objects(id=ids[0]).update_one(set__status="done")  # and nothing else, as it knows of nothing
+    deliver(ids[1])
+    assert record.seen[contact] == ["b"]
+
+
 def test_a_dead_letter_wakes_who_waits_for_it(record: Record, contact: str) -> None:
     first, second = publish(contact, "a", "b")
     deliver(second)
