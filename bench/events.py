@@ -33,7 +33,7 @@ class Sizes:
     others: int  # records beside which the commands of an event are counted again
 
 
-FULL = Sizes(rounds=5, alone=100, burst=500, requests=50, others=5_000)
+FULL = Sizes(rounds=5, alone=100, burst=1_000, requests=50, others=5_000)
 QUICK = Sizes(rounds=3, alone=25, burst=100, requests=6, others=1_000)
 
 
