@@ -96,7 +96,7 @@ class EventRecord(Document):
         return {self.job_id, *([self.carried_by] if self.carried_by else [])}
 
     @classmethod
-    def accept(cls, records: list[EventRecord]) -> list[EventRecord]:
+    def accept(cls, records: Sequence[EventRecord]) -> Sequence[EventRecord]:
         """Store new events with one command. Of an event with a known key the stored record comes back."""
         refused = insert_new(cls, [record.to_mongo() for record in records])
         if not refused:

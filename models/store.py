@@ -12,7 +12,7 @@ from typing import Any
 import mongoengine
 from bson import ObjectId
 from mongoengine.connection import get_connection
-from pymongo.errors import BulkWriteError, DuplicateKeyError, PyMongoError
+from pymongo.errors import BulkWriteError, ConnectionFailure, DuplicateKeyError, PyMongoError
 
 import models
 
@@ -25,6 +25,7 @@ LEAST = ObjectId("0" * 24)
 DUPLICATE_KEY = 11000  # MongoDB's error code
 
 StoreError = PyMongoError
+StoreAway = ConnectionFailure  # one of these
 
 
 def connect(uri: str) -> None:

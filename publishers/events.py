@@ -7,7 +7,7 @@ event each, or in a `batch()` all of it at once.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
@@ -17,13 +17,16 @@ from bson import ObjectId
 
 import queues.enqueue
 from models.event import PENDING_FOR, EventRecord
-from models.store import now, object_id
+from models.store import StoreAway, now, object_id
 from publishers import cause, positions
+from publishers.group_commit import GroupCommit
 from queues.names import CRM_EVENTS
 from schemas.event import Event, is_passing
 
 # By name: a publisher knows no consumer.
 DISPATCHER = "consumers.dispatch.handle"
+
+Commit = Callable[[Sequence[EventRecord]], Sequence[EventRecord]]
 
 _batch: ContextVar[list[tuple[Event, str | None]] | None] = ContextVar("batch", default=None)
 
@@ -64,9 +67,10 @@ def publish_all(
     return _accept(events, own, _cause(correlation_id, causation_id), None)
 
 
-def record_all(events: Sequence[Event], *, depth: int) -> list[EventRecord]:
+def record_all(events: Sequence[Event], *, depth: int) -> Sequence[EventRecord]:
     """Accept several events for a caller who handles them at once: if it dies, the relay enqueues them."""
-    return _recorded(events, [event.key for event in events], _cause(None, None), depth)
+    records = _records(events, [event.key for event in events], _cause(None, None), depth)
+    return EventRecord.accept(records) if records else []
 
 
 def announce(event: Event, *, key: str | None = None) -> None:
@@ -81,10 +85,11 @@ def announce(event: Event, *, key: str | None = None) -> None:
 
 
 @contextmanager
-def batch() -> Iterator[None]:
+def batch(*, in_group: bool = False) -> Iterator[None]:
     """What is announced in the block is published at its end, together; none of it when the block raises.
 
-    A batch within a batch is part of it.
+    A batch within a batch is part of it. `in_group`: together even with what other threads publish in groups
+    at this moment, for the many short requests of web processes; see `GroupCommit`.
     """
     if _batch.get() is not None:
         yield
@@ -95,7 +100,8 @@ def batch() -> Iterator[None]:
         announced = _batch.get() or []
     finally:
         _batch.reset(token)
-    _accept([event for event, _ in announced], [key for _, key in announced], _cause(None, None), None)
+    events, keys = [event for event, _ in announced], [key for _, key in announced]
+    _accept(events, keys, _cause(None, None), None, commit=_together if in_group else _store_and_enqueue)
 
 
 def put_on_queue(records: Iterable[EventRecord], *, at_front: bool = False) -> bool:
@@ -122,28 +128,37 @@ def _cause(correlation_id: str | None, causation_id: str | None) -> cause.Cause:
     return cause.Cause(correlation_id or current.correlation_id, causation_id or current.event_id)
 
 
+def _store_and_enqueue(records: Sequence[EventRecord]) -> Sequence[EventRecord]:
+    stored = EventRecord.accept(records)
+    put_on_queue(record for record in stored if record.status == "pending")
+    return stored
+
+
+_together: GroupCommit[EventRecord, EventRecord] = GroupCommit(_store_and_enqueue, concerns_all=StoreAway)
+
+
 def _accept(
-    events: Sequence[Event], keys: Sequence[str | None], because: cause.Cause, depth: int | None
+    events: Sequence[Event],
+    keys: Sequence[str | None],
+    because: cause.Cause,
+    depth: int | None,
+    commit: Commit = _store_and_enqueue,
 ) -> list[str]:
-    records = _recorded(events, keys, because, depth)
-    put_on_queue(record for record in records if record.status == "pending")
-    return [str(record.id) for record in records]
-
-
-def _recorded(
-    events: Sequence[Event], keys: Sequence[str | None], because: cause.Cause, depth: int | None
-) -> list[EventRecord]:
     if not events:
         return []
+    return [str(record.id) for record in commit(_records(events, keys, because, depth))]
+
+
+def _records(
+    events: Sequence[Event], keys: Sequence[str | None], because: cause.Cause, depth: int | None
+) -> list[EventRecord]:
     if depth is None:
         depth = EventRecord.depth_of(object_id(because.event_id))
     places = positions.next_ones(len(events))
-    return EventRecord.accept(
-        [
-            _record(event, key, because, depth, place)
-            for event, key, place in zip(events, keys, places, strict=True)
-        ]
-    )
+    return [
+        _record(event, key, because, depth, place)
+        for event, key, place in zip(events, keys, places, strict=True)
+    ]
 
 
 def _record(event: Event, key: str | None, because: cause.Cause, depth: int, position: int) -> EventRecord:

@@ -26,7 +26,7 @@ def accept(tracked: Sequence[tuple[Workspace, TrackedEvent]]) -> int:
     by_workspace: dict[ObjectId, list[Visit]] = {}
     for event in kept:
         by_workspace.setdefault(event.workspace_id, []).append(_visit(event))
-    with events.batch():
+    with events.batch(in_group=True):
         for workspace_id, visits in by_workspace.items():
             pages.tracked(workspace_id, visits)
     return len(kept)

@@ -320,3 +320,22 @@ def test_a_batch_sent_by_several_threads_at_once_is_stored_once(api: Api) -> Non
     assert EventRecord.objects.count() == 1
     settle_visits()
     assert VisitorEvent.objects.count() == published().count() == 5
+
+
+def test_batches_that_come_at_once_keep_their_own_ids(api: Api) -> None:
+    """They may be stored by one command; each keeps the correlation id of its request."""
+
+    def send(number: int) -> str:
+        body = {"events": [api.event(sessionId=f"session-{number}")]}
+        answer = api.client.application.test_client().post(
+            TRACK, json=body, headers={"X-Request-ID": f"request-{number}"}
+        )
+        assert answer.json["accepted"] == 1
+        return f"request-{number}"
+
+    with ThreadPoolExecutor(8) as threads:
+        sent = set(threads.map(send, range(24)))
+    records = EventRecord.objects(type="visits.tracked")
+    assert {record.correlation_id for record in records} == sent
+    assert {r.payload["visits"][0]["sessionId"][8:] for r in records} == {name[8:] for name in sent}
+    assert redis().llen("rq:queue:crm-events") == 24
