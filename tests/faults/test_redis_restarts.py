@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from queues.connection import redis
 from queues.enqueue import enqueue_many
 from sandbox.process import Server
 from tests.faults.conftest import StartWorker, assert_nothing_is_under_way, new_job, status_of
@@ -23,11 +24,17 @@ HANGS = 7.0  # seconds: longer than a client waits for an answer (queues/connect
 @pytest.fixture
 def mortal_redis(redis_process: Server) -> Iterator[Server]:
     """The test's Redis, which lives again in the end."""
+    write_before_answering()
     yield redis_process
     if redis_process.pid:
         os.kill(redis_process.pid, signal.SIGCONT)
     redis_process.stop()
     redis_process.start()
+
+
+def write_before_answering() -> None:
+    """By default Redis answers without having written while the disk is slow: its death loses that."""
+    redis().config_set("appendfsync", "always")
 
 
 def enqueue_work(count: int, seconds: float) -> list[str]:
@@ -51,6 +58,7 @@ def test_a_redis_killed_again_and_again_loses_no_job_and_repeats_none(
         time.sleep(chance.uniform(0, 0.02))  # somewhere in a job
         mortal_redis.kill()
         mortal_redis.start()
+        write_before_answering()
     wait_for_ends(ids)
     assert ledger.count("start") == ledger.count("end") == dict.fromkeys(ids, 1)
     assert [worker.code() for worker in workers] == [None, None]
