@@ -87,12 +87,12 @@ def wait_until(
             raise Failed(f"a program ended while it was needed for {what}")
         if time.monotonic() > deadline:
             raise Failed(f"{what} took more than {seconds:g} s")
-        time.sleep(POLL)
+        time.sleep(POLL)  # between two looks; the deadline ends them
 
 
 def pause(seconds: float) -> None:
     """Let real time pass: what is measured is that nothing happens in it."""
-    time.sleep(seconds)
+    time.sleep(seconds)  # the length of what is measured
 
 
 def _stop(process: subprocess.Popen[bytes] | subprocess.Popen[str]) -> None:

@@ -123,7 +123,7 @@ class SkippingClock:
         while not self._is_quiet(waits := self._snapshot(), threads):
             if real_monotonic() > deadline:
                 raise Failed(f"{len(waits)} of {threads} threads wait after {HUNG:g} s; work is left")
-            time.sleep(LOOK)
+            time.sleep(LOOK)  # real time, for threads that still work; the deadline ends it
         return waits
 
     def skip(self, seconds: float, threads: int) -> None:
@@ -137,7 +137,7 @@ class SkippingClock:
             self._jump(first.deadline - self.monotonic())
             while first in self._snapshot():  # the server may not have its command yet
                 first.end()
-                time.sleep(LOOK)
+                time.sleep(LOOK)  # real time, until the server has it
 
     def _is_quiet(self, waits: set[Wait], threads: int) -> bool:
         if len(waits) < threads or not self._is_idle():

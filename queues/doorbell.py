@@ -52,7 +52,7 @@ class Doorbell:
                 self._connection.client_unblock(self._client_id)
             if time.monotonic() > deadline and self._blocking and self._blocking.connection:
                 self._blocking.connection.disconnect()
-            time.sleep(INTERRUPT_PAUSE)
+            time.sleep(INTERRUPT_PAUSE)  # the wait may not have reached Redis yet
 
     def _block(self, seconds: float) -> bool:
         if self._blocking is None:

@@ -231,7 +231,7 @@ class Exchange:
             self._is_holding.wait()
             self._is_holding.clear()
             ends, ahead = list(self._ends), self._slots.ahead()
-            time.sleep(MOMENT)
+            time.sleep(MOMENT)  # a thread of its own: for whoever joins these meanwhile
             if ends and any(end is ends[0] for end in list(self._ends)):
                 self._flush()
             if ahead and ahead[0] in self._slots.ahead():

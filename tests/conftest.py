@@ -170,3 +170,14 @@ def count_store_commands(clean_store: None) -> Callable[[], AbstractContextManag
             _commands.is_on = False
 
     return counting
+
+
+@pytest.fixture
+def frugal(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """This process, and those that it starts, have the profile for a Redis that bills commands."""
+    from config import settings  # the servers' addresses stand in the environment by now
+
+    monkeypatch.setenv("QUEUE_PROFILE", "frugal")
+    settings.cache_clear()
+    yield
+    settings.cache_clear()

@@ -24,15 +24,9 @@ from services.mail import imap
 from tests.jobs.mails import mail
 from tests.services.mail.conftest import Account
 
+pytestmark = pytest.mark.usefixtures("frugal")
+
 AddAccount = Callable[..., EmailAccount]
-
-
-@pytest.fixture(autouse=True)
-def _frugal(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setenv("QUEUE_PROFILE", "frugal")
-    config.settings.cache_clear()
-    yield
-    config.settings.cache_clear()
 
 
 def run() -> int:

@@ -6,7 +6,7 @@ import json
 import signal
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
@@ -29,17 +29,10 @@ from tests.queues.conftest import StartWorker, ledger, new_job, status_of
 from tests.sink import listening
 from tests.waiting import wait_until
 
+pytestmark = pytest.mark.usefixtures("frugal")
+
 FAST = {"QUEUE_MAX_JOBS_PER_SECOND": "0"}
 Start = Callable[..., Popen[bytes]]
-
-
-@pytest.fixture(autouse=True)
-def _frugal(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """This process enqueues as the web process of a frugal installation does."""
-    monkeypatch.setenv("QUEUE_PROFILE", "frugal")
-    config.settings.cache_clear()
-    yield
-    config.settings.cache_clear()
 
 
 @pytest.fixture

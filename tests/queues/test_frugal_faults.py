@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from subprocess import Popen
@@ -12,22 +11,15 @@ from subprocess import Popen
 import pytest
 from redis import ResponseError
 
-import config
 from queues import keys
 from queues.connection import redis
 from queues.enqueue import enqueue, enqueue_many
 from tests.queues.conftest import StartWorker, ledger, new_job
 from tests.waiting import wait_until
 
+pytestmark = pytest.mark.usefixtures("frugal")
+
 JOBS = 300
-
-
-@pytest.fixture(autouse=True)
-def _frugal(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setenv("QUEUE_PROFILE", "frugal")
-    config.settings.cache_clear()
-    yield
-    config.settings.cache_clear()
 
 
 @pytest.fixture

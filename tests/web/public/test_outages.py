@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from time import monotonic
 
 import pytest
@@ -14,31 +14,10 @@ from models.contact import Contact
 from models.event import EventRecord
 from models.visitor_event import VisitorEvent
 from publishers import relay
-from sandbox.process import Server, answers, free_port
+from sandbox.process import Server
 from tests.publishers.ageing import make_due
 from tests.web.public.conftest import PAGE, TRACK, Api
 from tests.web.public.test_forms import FIELDS
-
-
-@pytest.fixture
-def no_redis(api: Api, redis_process: Server) -> Iterator[Server]:
-    redis_process.kill()
-    yield redis_process
-    if not answers(redis_process.port):
-        redis_process.start()
-
-
-@pytest.fixture
-def no_store(api: Api, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """The process' connection leads to a port where nobody listens."""
-    uri = config.settings().mongodb_uri.get_secret_value()
-    store.disconnect()
-    with monkeypatch.context() as patch:
-        patch.setattr(store, "SELECTION_TIMEOUT_MS", 200)
-        store.connect(f"mongodb://127.0.0.1:{free_port()}/clianta_test")
-    yield
-    store.disconnect()
-    store.connect(uri)
 
 
 def test_without_redis_everything_is_accepted_and_the_relay_enqueues_it_later(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -11,14 +11,12 @@ import pytest
 from bson import ObjectId
 from werkzeug.test import TestResponse
 
-import config
-from models import store
 from models.contact import Contact
 from models.deal import Deal
 from models.event import EventRecord
 from models.notification import Notification
 from publishers import deals, relay
-from sandbox.process import Server, answers, free_port
+from sandbox.process import Server
 from schemas import authority, event
 from schemas.event import Event, catalogue, register, upcasts
 from tests.automations import grace
@@ -59,25 +57,6 @@ def updated(contact: ObjectId | str = ID, *changed: str) -> dict[str, Any]:
 def of(api: Api, golden: dict[str, Any]) -> dict[str, Any]:
     """The golden event as one of the workspace's."""
     return golden | {"payload": golden["payload"] | {"workspaceId": str(api.workspace.id)}}
-
-
-@pytest.fixture
-def no_redis(api: Api, redis_process: Server) -> Iterator[Server]:
-    redis_process.kill()
-    yield redis_process
-    if not answers(redis_process.port):
-        redis_process.start()
-
-
-@pytest.fixture
-def no_store(api: Api, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    store.disconnect()
-    with monkeypatch.context() as patch:
-        patch.setattr(store, "SELECTION_TIMEOUT_MS", 200)
-        store.connect(f"mongodb://127.0.0.1:{free_port()}/away")
-    yield
-    store.disconnect()
-    store.connect(config.settings().mongodb_uri.get_secret_value())
 
 
 def test_an_event_of_the_crm_has_its_effects(api: Api, run_jobs: Callable[[], int]) -> None:
