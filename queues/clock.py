@@ -7,14 +7,20 @@ from datetime import UTC, datetime
 
 from redis import Redis
 
+from queues.names import BY_PRIORITY
+from queues.scripts import Call, run
+
 _offset: float | None = None  # Redis' time minus this process' monotonic clock; None: not asked yet
 
 
 def follow(connection: Redis) -> None:
-    """Ask Redis for its time; workers do at each heartbeat. One command. Raises `RedisError`."""
+    """Ask Redis for its time, and mend what waits too long when that was set back. Raises `RedisError`.
+
+    Workers do at each heartbeat.
+    """
     global _offset
     before = time.monotonic()
-    seconds, microseconds = connection.time()
+    seconds, microseconds = map(int, run(connection, Call("follow", (), BY_PRIORITY))[0])
     _offset = seconds + microseconds / 1e6 - (before + time.monotonic()) / 2
 
 

@@ -12,7 +12,7 @@ from contextlib import suppress
 from redis import Redis, RedisError
 
 from queues import keys
-from queues.connection import for_blocking
+from queues.connection import SOCKET_TIMEOUT, for_blocking
 
 INTERRUPT_PAUSE = 0.01  # seconds between two tries to end a wait that is just beginning
 PATIENCE = 1.0  # seconds after which a wait that cannot be ended by Redis is cut off
@@ -58,6 +58,8 @@ class Doorbell:
         if self._blocking is None:
             self._blocking = for_blocking(self._connection, self._longest)
             self._client_id = int(self._blocking.client_id())
+        if connection := self._blocking.connection:  # Redis' own clock, if set back, would hold us for longer
+            connection.update_current_socket_timeout(seconds + SOCKET_TIMEOUT)
         try:
             return self._pop(self._blocking, seconds)
         except RedisError:

@@ -11,6 +11,7 @@ LANES = "clianta:lanes"  # hash: queue name -> jobs that wait in its lanes (see 
 PAUSED = "clianta:paused"  # hash: queue name -> who paused it, when and why
 MARK = "clianta:mark"  # string: a moment; what was written before it is there (see queues/mark.py)
 LAST_TRIM = "clianta:trimmed"  # string: lapses when the next trim is due
+CLOCK = "clianta:clock"  # string: Redis' time when a worker last asked for it (lua/follow.lua)
 ALL_QUEUES: str = Queue.redis_queues_keys  # RQ's set of all queue keys
 FRUGAL_WORKERS = "clianta:frugal-workers"  # hash: name -> slots of each worker of the frugal profile
 TAKEN = "clianta:taken:"  # list <worker>:<slot> of the frugal profile: its running job (lua/release.lua)

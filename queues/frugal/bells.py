@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Sequence
 
 import structlog
@@ -15,6 +16,7 @@ from queues.doorbell import Doorbell
 log = structlog.get_logger()
 
 LONGEST = 290.0  # seconds of one wait: managed services close connections that were idle for 300 s
+EARLY = 0.1  # seconds; a wait that ends so much too soon was ended by Redis' clock: that was set
 SUSPENDED_LOOK = 60.0  # seconds between two looks while `rq suspend` holds: `rq resume` rings no bell
 
 
@@ -30,6 +32,7 @@ class Bells(Doorbell):
         self._own = keys.own_bell_key(worker_name)
         self._heard: tuple[str, str] | None = None
         self._was_interrupted = threading.Event()
+        self.was_cut_short = False  # the last wait: then our key may have lapsed, too
 
     def take_heard(self) -> tuple[str, str]:
         """The key of the bell that rang, and its news; once. Two empty texts: none did."""
@@ -46,6 +49,7 @@ class Bells(Doorbell):
 
     def _pop(self, client: Redis, seconds: float) -> bool:
         bells = map(keys.bell_key, self.open_queues())
+        due = time.monotonic() + seconds
         try:
             found = client.blpop([keys.SUSPENDED, self._own, keys.DOORBELL, *bells], timeout=seconds)
         except ResponseError as error:
@@ -59,4 +63,5 @@ class Bells(Doorbell):
             raise
         if found:
             self._heard = (as_text(found[0]), as_text(found[1]))
+        self.was_cut_short = not (found or self._was_interrupted.is_set()) and time.monotonic() < due - EARLY
         return bool(found)

@@ -53,7 +53,7 @@ class Look:
         return min([clock.now() + self._next - time.monotonic(), *self._due.values()])
 
     def _look(self, scope: Scope, queues: Sequence[str]) -> list[str]:
-        args = [*_now(), self._name, STALLED_RESULT, scope, *queues]
+        args = [*_now(), self._name, STALLED_RESULT, scope, int(self._lapse), *queues]
         quarantined, paused, has_others, has_ended, *due = run(
             self._connection, Call("frugal_look", (), args)
         )[0]

@@ -62,8 +62,10 @@ class FrugalWorker(Worker):
         self._note_sign_of_life()
 
     def _heartbeat_when_due(self) -> None:
-        if self._silent_for() < (HEARTBEAT if self._is_registered else RETRY):
+        longest = HEARTBEAT if self._is_registered else RETRY
+        if self._silent_for() < longest and not self._bells.was_cut_short:
             return
+        self._bells.was_cut_short = False
         self._note_sign_of_life()
         if not self._is_registered or not self.connection.expire(self.key, LAPSE):
             self._register_anew()

@@ -6,6 +6,9 @@
 
 local due_at, quarantined = math.huge, {}
 local MOVED_AT_ONCE = 100 -- bounds the time of one call
+-- A lock that lapses is seen at once by whoever lives. When it was not, all workers were away; or Redis' clock was set
+-- forward, and the owner lives: it gets the time to renew its lock.
+local LATE, GRACE = 10, 30 -- seconds
 
 local function due_next(at) if at and tonumber(at) < due_at then due_at = tonumber(at) end end
 
@@ -55,23 +58,30 @@ local function was_running(queue, job)
   return status == 'started' or (status == 'scheduled' and not redis.call('ZSCORE', 'rq:scheduled:' .. queue, job))
 end
 
+local function take_away(queue, member, now, now_text, quarantine_text)
+  -- At the last colon: ids of executions have none, and other programs may give any id to a job.
+  local job, execution = string.match(member, '^(.*):([^:]*)$')
+  if not job then job, execution = member, '' end
+  redis.call('ZREM', 'rq:wip:' .. queue, member)
+  redis.call('DEL', 'rq:execution:' .. member)
+  redis.call('ZREM', 'rq:executions:' .. job, execution)
+  if not was_running(queue, job) then return end
+  if redis.call('HINCRBY', 'rq:job:' .. job, 'stalls', 1) >= 2 then
+    quarantine(queue, job, now, now_text, quarantine_text)
+  else
+    put_back(queue, job, 'LPUSH', now_text)
+  end
+end
+
 local function recover(queue, now, now_text, quarantine_text)
   local running = 'rq:wip:' .. queue
   local at = first_score(running)
   if not at or tonumber(at) >= now then return due_next(at) end
   for _, member in ipairs(first_due(running, now)) do
-    -- At the last colon: ids of executions have none, and other programs may give any id to a job.
-    local job, execution = string.match(member, '^(.*):([^:]*)$')
-    if not job then job, execution = member, '' end
-    redis.call('ZREM', running, member)
-    redis.call('DEL', 'rq:execution:' .. member)
-    redis.call('ZREM', 'rq:executions:' .. job, execution)
-    if was_running(queue, job) then
-      if redis.call('HINCRBY', 'rq:job:' .. job, 'stalls', 1) >= 2 then
-        quarantine(queue, job, now, now_text, quarantine_text)
-      else
-        put_back(queue, job, 'LPUSH', now_text)
-      end
+    if tonumber(at) < now - LATE and tonumber(redis.call('ZSCORE', running, member)) < now - LATE then
+      redis.call('ZADD', running, now + GRACE, member)
+    else
+      take_away(queue, member, now, now_text, quarantine_text)
     end
   end
   due_next(first_score(running))

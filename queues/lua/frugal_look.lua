@@ -3,18 +3,20 @@
 -- ARGV[1]  now, Unix time     ARGV[2]  now, as RQ writes times     ARGV[3]  worker's name
 -- ARGV[4]  result entry for a quarantined job: its exception text, as RQ encodes it
 -- ARGV[5]  'workers': look for dead workers, too; 'all': only for the rest; 'delayed': only for delayed jobs
--- ARGV[6…] the queues to look at
+-- ARGV[6]  seconds without a sign of life after which a worker counts as dead
+-- ARGV[7…] the queues to look at
 -- returns  {ids of quarantined jobs, paused queues, '1' when other workers are registered, '1' when ended jobs are kept,
 --          then queue and Unix time of
 --          the next delayed job, for each that has one}
--- cost     2 while nothing waits, and for dead workers HGETALL and PTTL per other worker; else DEL, 3 EXISTS, 2 HKEYS, and per
+-- cost     2 while nothing waits, and for dead workers HGETALL and TTL per other worker; else DEL, 3 EXISTS, 2 HKEYS, and per
 --          queue ZRANGE, 2 LLEN, ZRANGE, and what bring_back.lua says
 
 -- include frugal_bells
 -- include frugal_come_back
 
 local now, now_text, me, quarantine_text, scope = tonumber(ARGV[1]), ARGV[2], ARGV[3], ARGV[4], ARGV[5]
-local queues = {unpack(ARGV, 6)}
+local queues = {unpack(ARGV, 7)}
+local lapse = tonumber(ARGV[6])
 local next_due, paused, has_others, has_ended = {}, {}, '', ''
 local FEW = 10 -- jobs that a lane gives at its turn
 
@@ -35,12 +37,15 @@ local function bury(worker, slots)
   for _, queue in ipairs(queues) do redis.call('SREM', 'rq:workers:' .. queue, key) end
 end
 
--- A worker is dead when its key has lapsed; or when what is left of it has no lifetime, as after a late counter.
+-- A worker is dead when its key has lapsed; or when what is left of it has no lifetime, as after a late counter. It has
+-- too much of it when Redis' clock was set back.
 local function bury_the_dead()
   local found = redis.call('HGETALL', 'clianta:frugal-workers')
   for i = 1, #found, 2 do
     if found[i] ~= me then
-      if redis.call('PTTL', 'rq:worker:' .. found[i]) < 0 then bury(found[i], tonumber(found[i + 1])) else has_others = '1' end
+      local left = redis.call('TTL', 'rq:worker:' .. found[i])
+      if left < 0 then bury(found[i], tonumber(found[i + 1])) else has_others = '1' end
+      if left > lapse then redis.call('EXPIRE', 'rq:worker:' .. found[i], lapse) end
     end
   end
 end

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -101,7 +102,7 @@ def lapse_locks_of(*worker_names: str) -> None:
         for member in map(as_text, redis().zrange(f"rq:wip:{queue}", 0, -1)):
             owner = redis().hget(f"rq:job:{member.split(':')[0]}", "worker_name")
             if as_text(owner or b"") in worker_names:
-                redis().zadd(f"rq:wip:{queue}", {member: 1}, xx=True)
+                redis().zadd(f"rq:wip:{queue}", {member: time.time() - 1}, xx=True)
 
 
 def hasten_retries(queue: str = "analytics") -> None:

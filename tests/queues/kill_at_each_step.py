@@ -10,6 +10,7 @@ import json
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -122,7 +123,7 @@ def _run(scenario: Scenario, step: int) -> bool:
     for name in QUEUES:
         running = f"rq:wip:{name}"
         for member in redis().zrange(running, 0, -1):
-            redis().zadd(running, {member: 1})  # its lock lapses
+            redis().zadd(running, {member: time.time() - 1})  # its lock lapses
     redis().delete(*redis().keys("rq:worker:*"))
     heir = _worker(0)
     try:

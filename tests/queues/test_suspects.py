@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import subprocess
+import time
 
 from queues import claim, clock
 from queues.connection import redis
@@ -19,7 +20,7 @@ FAST = {"QUEUE_MAX_JOBS_PER_SECOND": "0"}
 def locks_lapse() -> None:
     for queue in BY_PRIORITY:
         for member in redis().zrange(f"rq:wip:{queue}", 0, -1):
-            redis().zadd(f"rq:wip:{queue}", {member: 1})
+            redis().zadd(f"rq:wip:{queue}", {member: time.time() - 1})
 
 
 def call(slots: int, rest: claim.Rest) -> claim.Claim:

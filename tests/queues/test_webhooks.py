@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
@@ -130,7 +131,7 @@ def test_a_quarantined_job_is_announced(start_worker: StartWorker, sink: Sink) -
     for _life in (1, 2):
         start_worker(**FAST).wait(10)
         member = redis().zrange("rq:wip:analytics", 0, 0)[0]
-        redis().zadd("rq:wip:analytics", {member: 1})  # its lock lapses
+        redis().zadd("rq:wip:analytics", {member: time.time() - 1})  # its lock lapses
     start_worker(**FAST)
     (request,) = wait_until(lambda: sink.requests)
     assert json.loads(request.body)["status"] == "failed"
