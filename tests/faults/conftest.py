@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from rq.utils import as_text
 
+import config
+from queues import keys
 from queues.connection import redis
 from queues.enqueue import NewJob
 from queues.names import QUEUES
@@ -20,6 +22,15 @@ from tests.waiting import wait_until
 
 QUICK = {"QUEUE_MAX_JOBS_PER_SECOND": "0", "SHUTDOWN_GRACE": "3"}
 KEEP_ALL = {"COMPLETED_JOBS_KEEP": "1000000", "FAILED_JOBS_KEEP": "1000000"}  # or who ended could not be told
+
+
+@pytest.fixture(params=["standard", "frugal"])
+def profile(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """Each of the engine's two: of this process, and of those that it starts."""
+    monkeypatch.setenv("QUEUE_PROFILE", request.param)
+    config.settings.cache_clear()
+    yield request.param
+    config.settings.cache_clear()
 
 
 @pytest.fixture
@@ -79,7 +90,13 @@ def name_of(pid: int) -> str | None:
 
 
 def lapse_locks_of(*worker_names: str) -> None:
-    """As if the locks of dead workers' jobs had lapsed; the jobs are seen at the next look of another."""
+    """As if the locks of dead workers' jobs had lapsed; the jobs are seen at the next look of another.
+
+    In the frugal profile it is the worker's own key that lapses, and the next start of another that looks.
+    """
+    for name in filter(None, worker_names):
+        if redis().hexists(keys.FRUGAL_WORKERS, name):
+            redis().delete(f"rq:worker:{name}")
     for queue in QUEUES:
         for member in map(as_text, redis().zrange(f"rq:wip:{queue}", 0, -1)):
             owner = redis().hget(f"rq:job:{member.split(':')[0]}", "worker_name")
@@ -98,12 +115,17 @@ def status_of(job_id: str) -> str:
     return (redis().hget(f"rq:job:{job_id}", "status") or b"").decode()
 
 
+def has_finished(job_id: str) -> bool:
+    """In the frugal profile a success leaves nothing: that it was one, the ledger says."""
+    return status_of(job_id) in (("finished", "") if config.settings().is_frugal else ("finished",))
+
+
 def assert_nothing_is_under_way() -> None:
     """No job waits, runs or is to be retried, and no key of a run is left, once a last finish has arrived."""
-    kinds = ("rq:queue:", "rq:wip:", "rq:scheduled:", "rq:deferred:", "rq:execution")
+    kinds = ("rq:queue:", "rq:wip:", "rq:scheduled:", "rq:deferred:", "rq:execution", "clianta:taken:")
 
     def left() -> list[str]:
-        return [key for key in map(as_text, redis().scan_iter("rq:*", count=5_000)) if key.startswith(kinds)]
+        return [key for key in map(as_text, redis().scan_iter(count=5_000)) if key.startswith(kinds)]
 
     with suppress(AssertionError):  # the list says more
         wait_until(lambda: not left(), timeout=2)

@@ -15,13 +15,7 @@ from tests.faults.ledger import Ledger
 from tests.faults.processes import Nursery
 from tests.waiting import wait_until
 
-
-@pytest.fixture(params=["standard", "frugal"], autouse=True)
-def profile(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    monkeypatch.setenv("QUEUE_PROFILE", request.param)
-    config.settings.cache_clear()
-    yield request.param
-    config.settings.cache_clear()
+pytestmark = pytest.mark.usefixtures("profile")
 
 
 @pytest.fixture

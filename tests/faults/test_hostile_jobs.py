@@ -5,12 +5,14 @@ from __future__ import annotations
 import time
 
 import psutil
+import pytest
 
 from queues.connection import redis
 from queues.enqueue import enqueue, enqueue_many
 from tests.faults.conftest import (
     StartWorker,
     assert_nothing_is_under_way,
+    has_finished,
     hasten_retries,
     lapse_locks_of,
     name_of,
@@ -32,7 +34,7 @@ def enqueue_others() -> list[str]:
 
 
 def have_finished(ids: list[str]) -> bool:
-    return all(status_of(job_id) == "finished" for job_id in ids)
+    return all(map(has_finished, ids))
 
 
 def wait_for_life(number: int, job_id: str, ledger: Ledger) -> int:
@@ -45,6 +47,7 @@ def is_over(pid: int) -> bool:
     return not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
 
 
+@pytest.mark.usefixtures("profile")
 def test_a_job_that_ends_its_process_is_quarantined_and_the_others_run(
     nursery: Nursery, ledger: Ledger
 ) -> None:
@@ -63,6 +66,7 @@ def test_a_job_that_ends_its_process_is_quarantined_and_the_others_run(
     assert_nothing_is_under_way()
 
 
+@pytest.mark.usefixtures("profile")
 def test_a_job_that_takes_all_memory_is_a_dead_letter_and_the_others_run(
     start_worker: StartWorker, ledger: Ledger
 ) -> None:

@@ -9,13 +9,15 @@ import pytest
 
 from queues.connection import redis
 from queues.enqueue import enqueue_many
-from tests.faults.conftest import StartWorker, assert_nothing_is_under_way, new_job, status_of
+from tests.faults.conftest import StartWorker, assert_nothing_is_under_way, has_finished, new_job
 from tests.faults.ledger import Ledger
 from tests.faults.processes import Nursery, Process
 from tests.faults.proxy import Proxy
 from tests.waiting import wait_until
 
-CUTS = (8.0, pytest.param(30.0, marks=pytest.mark.soak))  # seconds: longer than any command may take
+pytestmark = pytest.mark.usefixtures("profile")
+
+CUTS = (6.5, pytest.param(30.0, marks=pytest.mark.soak))  # seconds: longer than any command may take
 JOBS, SECONDS = 400, 0.05  # enough to be under way when the networks end
 
 
@@ -28,7 +30,7 @@ def enqueue_work(ids: list[str]) -> None:
 
 
 def wait_for_ends(ids: list[str], timeout: float) -> None:
-    wait_until(lambda: all(status_of(job_id) == "finished" for job_id in ids), timeout, "the end of all jobs")
+    wait_until(lambda: all(map(has_finished, ids)), timeout, "the end of all jobs")
 
 
 @pytest.mark.parametrize("seconds", CUTS)
@@ -69,4 +71,4 @@ def wait_for_ends_of_others(ids: list[str], worker: Process, ledger: Ledger) -> 
     """The worker whose network is whole does all that the others had not taken."""
     wait_until(lambda: not redis().llen("rq:queue:analytics"), timeout=40, what="an empty queue")
     assert worker.pid in ledger.pids()
-    assert sum(status_of(job_id) == "finished" for job_id in ids) >= JOBS - 6 - 3
+    assert sum(map(has_finished, ids)) >= JOBS - 6 - 3

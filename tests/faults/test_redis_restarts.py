@@ -13,12 +13,14 @@ import pytest
 from queues.connection import redis
 from queues.enqueue import enqueue_many
 from sandbox.process import Server
-from tests.faults.conftest import StartWorker, assert_nothing_is_under_way, new_job, status_of
+from tests.faults.conftest import StartWorker, assert_nothing_is_under_way, has_finished, new_job
 from tests.faults.ledger import Ledger
 from tests.waiting import wait_until
 
+pytestmark = pytest.mark.usefixtures("profile")
+
 JOBS = 300
-HANGS = 7.0  # seconds: longer than a client waits for an answer (queues/connection.py)
+HANGS = 6.0  # seconds: longer than a client waits for an answer (queues/connection.py)
 
 
 @pytest.fixture
@@ -44,7 +46,7 @@ def enqueue_work(count: int, seconds: float) -> list[str]:
 
 
 def wait_for_ends(ids: list[str], timeout: float = 30) -> None:
-    wait_until(lambda: all(status_of(job_id) == "finished" for job_id in ids), timeout, "the end of all jobs")
+    wait_until(lambda: all(map(has_finished, ids)), timeout, "the end of all jobs")
 
 
 def test_a_redis_killed_again_and_again_loses_no_job_and_repeats_none(
