@@ -102,7 +102,7 @@ class EventRecord(Document):
         refused = insert_new(cls, [record.to_mongo() for record in records])
         if not refused:
             return records
-        taken = {records[place].key for place in refused}
+        taken = {records[place].key for place in refused} - {None}  # without one, it is there by its id
         stored = {record.key: record for record in cls.objects(key__in=list(taken))}
         return [stored.get(record.key, record) if record.key in taken else record for record in records]
 
