@@ -24,8 +24,9 @@ from mongoengine import (
 from pymongo import UpdateOne
 
 import config
+from models import event_erasure
 from models.fields import PlainField
-from models.personal import Person, delete
+from models.personal import Person
 from models.store import insert_new, now
 
 PENDING, QUEUED, WAITING, DONE, FAILED = "pending", "queued", "waiting", "done", "failed"
@@ -254,24 +255,8 @@ class EventRecord(Document):
 
     @classmethod
     def erase(cls, person: Person) -> int:
-        """Delete the events about the person, except that it was deleted; returns how many.
-
-        Visits on their way lose those of the person. Their job carries none, and reads what is left.
-        """
-        mine = {"payload.contactId": str(person.contact_id), "type": {"$ne": "contact.deleted"}}
-        return delete(cls, mine) + cls._erase_visits(person)
-
-    @classmethod
-    def _erase_visits(cls, person: Person) -> int:
-        hers = {"$in": list(person.visitor_ids)}
-        query = {
-            "workspace_id": person.workspace_id,
-            "type": "visits.tracked",
-            "status": {"$in": [*OPEN, FAILED]},
-            "payload.visits.visitorId": hers,
-        }
-        change = {"$pull": {"payload.visits": {"visitorId": hers}}}
-        return int(cls._get_collection().update_many(query, change).modified_count)
+        """Delete what tells of the person; returns how many events it was."""
+        return event_erasure.erase(cls, person, unfinished=[*OPEN, FAILED])
 
     @classmethod
     def erase_keys(cls, keys: Iterable[str]) -> None:
