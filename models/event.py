@@ -60,9 +60,7 @@ class EventRecord(Document):
     reactions = PlainField()  # reaction name -> when it was done
     handed_on = PlainField(default=None)  # of these, whose jobs do the rest -> True; absent: none's
     accepted_at = DateTimeField(default=now)
-    turn = (
-        StringField()
-    )  # its subject while it is open: a search for who comes next meets no event that ended
+    turn = StringField()  # its subject while it is open: who looks for the next one meets no ended event
     relay_at = DateTimeField()  # when the relay looks after it; absent when it has ended
     done_at = DateTimeField()
     error = StringField()  # of a failed one: why its job is a dead letter
@@ -181,7 +179,8 @@ class EventRecord(Document):
 
         A job that it had before does nothing any more. `carrier`: the job that handles it, if not its own.
         """
-        rows = EventRecord.objects(id=self.id, status=self.status, runs=self.runs)
+        runs = [self.runs] if self.runs else [0, None]  # release 0.1 did not count them
+        rows = EventRecord.objects(id=self.id, status=self.status, runs__in=runs)
         change = {"set__status": QUEUED, "set__relay_at": now() + QUEUED_FOR, "set__turn": self.subject}
         if not rows.update_one(**change, set__is_followed=True, inc__runs=1, set__carried_by=carrier):
             return False
