@@ -59,15 +59,16 @@ def publish_all(
     *,
     correlation_id: str | None = None,
     causation_id: str | None = None,
+    depth: int | None = None,
     keys: Sequence[str | None] = (),
 ) -> list[str]:
     """Accept several events with one store command and one round trip to Redis per 500; ids in order.
 
-    `keys`: one per event, for those that have none of their own.
+    `keys`: one per event, for those that have none of their own. The rest as in `publish`.
     """
     given = keys or [None] * len(events)
     own = [event.key or key for event, key in zip(events, given, strict=True)]
-    return _accept(events, own, _cause(correlation_id, causation_id), None)
+    return _accept(events, own, _cause(correlation_id, causation_id), depth)
 
 
 def record_all(events: Sequence[Event], *, depth: int) -> Sequence[EventRecord]:

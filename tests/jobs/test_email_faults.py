@@ -41,7 +41,7 @@ STEPS = [
     (EmailMessage, "store"),
     (SendAttempt, "settle_sent"),
     (Activity, "record_all"),
-    (Contact, "touch_each"),
+    (Contact, "touch"),
     (Deal, "touch"),
     (EventRecord, "accept"),
     (email_announce.events, "put_on_queue"),
