@@ -46,7 +46,7 @@ class Kind:
         return {**self.query, **ENDLESS}
 
     def end(self, moment: datetime) -> dict[str, Any]:
-        """When a document expires, as an expression; from now on when it does not say since when it is there."""
+        """When a document expires, as an expression. Since now, if it does not say since when it is there."""
         since: Any = {"$literal": moment}
         for name in reversed(self.since):
             since = {"$ifNull": [f"${name}", since]}
