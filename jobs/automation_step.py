@@ -20,7 +20,7 @@ from models.trigger_run import ENDED, FAILED, RETRYING, SKIPPED, TriggerRun
 from publishers import workflows
 from queues.job import Job, is_last_try
 from services import logs
-from services.automation.actions import parse
+from services.automation.actions import current, parse
 
 LONGEST_NOTE = 500  # characters kept in the history; the dead letter has the traceback
 FUNC = "jobs.automation_step.run"
@@ -66,17 +66,36 @@ def mark_abandoned(job: Job, kind: type[BaseException], *_: Any) -> None:
 
 
 def _act(run: TriggerRun, place: int) -> Outcome:
-    trigger = Trigger.objects(id=run.trigger_id, is_active=True).only("name").first()
+    trigger = Trigger.objects(id=run.trigger_id, is_active=True).only("name", "actions").first()
     if trigger is None:
         return Outcome(SKIPPED, "the automation was deleted or switched off before this step")
     record = EventRecord.objects(id=run.event_id).first()
     if record is None:
         raise RunGone(f"the event {run.event_id} is kept no longer")
     known = facts.of(record)
-    action = parse(dict(run.steps[place].action))
+    wire = _put_right(run, place, [current(action) for action in trigger.actions])
+    if wire is None:
+        return Outcome(SKIPPED, "the automation has no such action any more")
+    action = parse(wire)
     if action.needs_contact and not known["contact"]:
         return Outcome(SKIPPED, "the event has no contact, or it was deleted")
     return actions.do(action.rendered(known), Step(run, place, trigger.name, record, known))
+
+
+def _put_right(run: TriggerRun, place: int, actions: list[dict[str, Any]]) -> dict[str, Any] | None:
+    """What to do: as it was planned, but a dead letter that a person requeued as the automation has it now.
+
+    It may have been put right; None when it was taken out. What had begun to change the contact ends as it
+    began.
+    """
+    step = run.steps[place]
+    planned = dict(step.action)
+    if step.status != FAILED or step.changed or planned in actions:
+        return planned
+    if [each["type"] for each in actions] != [each.kind for each in run.steps]:
+        return None
+    TriggerRun.plan_anew(run.id, place, actions[place])
+    return actions[place]
 
 
 def _end(run: TriggerRun, place: int, status: str, seconds: float, **fields: str) -> None:

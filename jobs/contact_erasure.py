@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
@@ -26,10 +27,9 @@ from queues.names import ANALYTICS
 from schemas.contact import ContactDeleted
 
 # Beyond the retries (36 s) and time limits of jobs that ran meanwhile, and may have written once more.
-SECOND_LOOK = timedelta(hours=1)
+LOOK_AFTER = timedelta(hours=1)
 DELETED = '"type": "contact.deleted"'
 OWNER = re.compile(r'"workspace_?id": "([0-9a-f]{24})"')  # in the lower case text of a job
-LAST = (Visitor, Contact)  # what the others are found by
 
 log = structlog.get_logger()
 
@@ -49,41 +49,55 @@ def run(workspace_id: str, contact_id: str, requested_by: str) -> dict[str, int]
         erasure.note({kind._meta["collection"]: kind.erase(person)})
     erasure.complete()
     events.publish(ContactDeleted(workspace_id=workspace_id, contact_id=contact_id, reason="erased"))
-    enqueue_in(_second_look(contact_id), SECOND_LOOK)
+    enqueue_in(_next_look(erasure), LOOK_AFTER)
     log.info("🧽 contact erased", contact_id=contact_id)
     return dict(Erasure.of(erasure.id).counts)
 
 
 def look_again(contact_id: str) -> int:
-    """Remove what jobs that ran during the erasure wrote; returns how much. Safe to run twice."""
+    """Remove what jobs that ran during the erasure wrote; returns how much. Safe to run twice.
+
+    After a look that finds something there is another one, for what ran during this one. The last one lets
+    go of the person's visitors.
+    """
     erasure = Erasure.of(ObjectId(contact_id))
     person = _person(erasure)
-    counts = {kind._meta["collection"]: kind.erase(person) for kind in _in_order()}
-    counts["jobs"] = queues.erase.erase(_about(person)).jobs
-    erasure.note(counts)
-    erasure.checked()
-    return sum(counts.values())
+    found: Counter[str] = Counter()
+    for kind in _in_order():
+        found[kind._meta["collection"]] += kind.erase(person)
+    found["jobs"] = queues.erase.erase(_about(person)).jobs
+    erasure.note(found)
+    if not found.total():
+        Visitor.forget(erasure.id)
+    erasure.looked(found.total())
+    if not erasure.checked_at:
+        enqueue_in(_next_look(erasure), LOOK_AFTER)
+    return found.total()
 
 
 def recover() -> int:
-    """The job after a loss of Redis' data (see `consumers.healing`): enqueue second looks that were lost.
+    """The job after a loss of Redis' data (see `consumers.healing`): enqueue looks that were lost.
 
     Returns how many. Safe to run at any time: an erasure has one such job.
     """
-    due = store.now() + SECOND_LOOK
-    return enqueue_each_at([(_second_look(str(contact_id)), due) for contact_id in Erasure.unchecked()])
+    due = store.now() + LOOK_AFTER
+    return enqueue_each_at([(_next_look(erasure), due) for erasure in Erasure.unchecked()])
 
 
 def _person(erasure: Erasure) -> Person:
     contact = Contact.objects(id=erasure.id, workspace_id=erasure.workspace_id).first()
     email = contact.email if contact else None
-    return Person(erasure.workspace_id, erasure.id, email, Visitor.ids_of(erasure.id))
+    since = erasure.requested_at - LOOK_AFTER
+    return Person(erasure.workspace_id, erasure.id, email, since, Visitor.ids_of(erasure.id))
 
 
 def _in_order() -> list[Any]:
-    """The document classes that hold personal data; a crash leaves those by which the rest is found."""
-    kinds = [kind for kind in store.documents() if hasattr(kind, "erase") and kind not in LAST]
-    return [*kinds, *LAST]
+    """The document classes that hold personal data; a crash leaves those by which the rest is found.
+
+    Nobody tracks the visitors from the first moment on. At the end come those that were identified meanwhile.
+    """
+    kinds = [kind for kind in store.documents() if hasattr(kind, "erase") and kind not in (Visitor, Contact)]
+    return [Visitor, *kinds, Visitor, Contact]
 
 
 def _about(person: Person) -> Callable[[str], bool]:
@@ -94,11 +108,11 @@ def _about(person: Person) -> Callable[[str], bool]:
     """
     contact_id, workspace_id = str(person.contact_id), str(person.workspace_id)
     hers = re.compile("|".join(_personal(person)) or "(?!)")
-    second_look = _second_look(contact_id).id
+    looks = _look_id(contact_id)
 
     def matches(text: str) -> bool:
         text = text.lower()
-        if text.startswith(second_look) or DELETED in text:
+        if text.startswith(looks) or DELETED in text:
             return False
         is_elsewhere = workspace_id not in (owners := OWNER.findall(text)) and owners
         return contact_id in text or (not is_elsewhere and bool(hers.search(text)))
@@ -114,11 +128,16 @@ def _personal(person: Person) -> Iterator[str]:
         yield rf'"visitor_?id": {re.escape(json.dumps(visitor_id, ensure_ascii=False).lower())}'
 
 
-def _second_look(contact_id: str) -> NewJob:
+def _next_look(erasure: Erasure) -> NewJob:
+    contact_id, looks = str(erasure.id), erasure.looks
     return NewJob(
         queue=ANALYTICS,
         func="jobs.contact_erasure.look_again",
-        id=f"erasure-{contact_id}",
+        id=f"{_look_id(contact_id)}-{looks}" if looks else _look_id(contact_id),
         kwargs={"contact_id": contact_id},
-        description="second look after an erasure",
+        description="another look after an erasure",
     )
+
+
+def _look_id(contact_id: str) -> str:
+    return f"erasure-{contact_id}"

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from bson import ObjectId
-from mongoengine import DateTimeField, DictField, Document, ObjectIdField, StringField
+from mongoengine import DateTimeField, DictField, Document, IntField, ObjectIdField, StringField
 
 from models.store import now
 
@@ -18,7 +19,8 @@ class Erasure(Document):
     requested_by = StringField(required=True)  # the operator
     requested_at = DateTimeField(default=now)
     erased_at = DateTimeField()  # None: not yet complete
-    checked_at = DateTimeField()  # when it was looked again for what was still under way
+    looks = IntField(default=0)  # how often it was looked again for what was still under way
+    checked_at = DateTimeField()  # when such a look found nothing
     counts = DictField()  # collection -> documents removed or made anonymous; `jobs` -> jobs
 
     meta = {
@@ -31,9 +33,10 @@ class Erasure(Document):
 
     @classmethod
     def request(cls, workspace_id: ObjectId, contact_id: ObjectId, by: str) -> Erasure:
-        """Record the wish, unless it is recorded. Safe to run twice."""
+        """Record the wish, unless it is recorded; it is to be looked again. Safe to run twice."""
         entry = {"workspace_id": workspace_id, "requested_by": by, "requested_at": now()}
-        cls._get_collection().update_one({"_id": contact_id}, {"$setOnInsert": entry}, upsert=True)
+        change = {"$setOnInsert": entry, "$unset": {"checked_at": ""}}
+        cls._get_collection().update_one({"_id": contact_id}, change, upsert=True)
         return cls.of(contact_id)
 
     @classmethod
@@ -42,9 +45,9 @@ class Erasure(Document):
         return found
 
     @classmethod
-    def unchecked(cls) -> list[ObjectId]:
-        """The contacts of those that are complete, and for which nobody has looked again. One query."""
-        return list(cls.objects(checked_at=None, erased_at__exists=True).scalar("id"))
+    def unchecked(cls) -> list[Erasure]:
+        """Those that are complete, and are to be looked at again. One query."""
+        return list(cls.objects(checked_at=None, erased_at__exists=True))
 
     def note(self, counts: Mapping[str, int]) -> None:
         """Add to what was removed."""
@@ -55,5 +58,8 @@ class Erasure(Document):
     def complete(self) -> None:
         Erasure.objects(id=self.id, erased_at=None).update_one(set__erased_at=now())
 
-    def checked(self) -> None:
-        Erasure.objects(id=self.id).update_one(set__checked_at=now())
+    def looked(self, found: int) -> None:
+        """It was looked again, which found so much; nothing: that was the last time."""
+        change: dict[str, Any] = {"inc__looks": 1} | ({} if found else {"set__checked_at": now()})
+        Erasure.objects(id=self.id).update_one(**change)
+        self.reload()

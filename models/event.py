@@ -24,8 +24,9 @@ from mongoengine import (
 from pymongo import UpdateOne
 
 import config
+from models import event_erasure
 from models.fields import PlainField
-from models.personal import Person, delete
+from models.personal import Person
 from models.store import insert_new, now
 
 PENDING, QUEUED, WAITING, DONE, FAILED = "pending", "queued", "waiting", "done", "failed"
@@ -59,9 +60,7 @@ class EventRecord(Document):
     reactions = PlainField()  # reaction name -> when it was done
     handed_on = PlainField(default=None)  # of these, whose jobs do the rest -> True; absent: none's
     accepted_at = DateTimeField(default=now)
-    turn = (
-        StringField()
-    )  # its subject while it is open: a search for who comes next meets no event that ended
+    turn = StringField()  # its subject while it is open: who looks for the next one meets no ended event
     relay_at = DateTimeField()  # when the relay looks after it; absent when it has ended
     done_at = DateTimeField()
     error = StringField()  # of a failed one: why its job is a dead letter
@@ -101,7 +100,7 @@ class EventRecord(Document):
         refused = insert_new(cls, [record.to_mongo() for record in records])
         if not refused:
             return records
-        taken = {records[place].key for place in refused}
+        taken = {records[place].key for place in refused} - {None}  # without one, it is there by its id
         stored = {record.key: record for record in cls.objects(key__in=list(taken))}
         return [stored.get(record.key, record) if record.key in taken else record for record in records]
 
@@ -180,7 +179,8 @@ class EventRecord(Document):
 
         A job that it had before does nothing any more. `carrier`: the job that handles it, if not its own.
         """
-        rows = EventRecord.objects(id=self.id, status=self.status, runs=self.runs)
+        runs = [self.runs] if self.runs else [0, None]  # release 0.1 did not count them
+        rows = EventRecord.objects(id=self.id, status=self.status, runs__in=runs)
         change = {"set__status": QUEUED, "set__relay_at": now() + QUEUED_FOR, "set__turn": self.subject}
         if not rows.update_one(**change, set__is_followed=True, inc__runs=1, set__carried_by=carrier):
             return False
@@ -255,24 +255,8 @@ class EventRecord(Document):
 
     @classmethod
     def erase(cls, person: Person) -> int:
-        """Delete the events about the person, except that it was deleted; returns how many.
-
-        Visits on their way lose those of the person. Their job carries none, and reads what is left.
-        """
-        mine = {"payload.contactId": str(person.contact_id), "type": {"$ne": "contact.deleted"}}
-        return delete(cls, mine) + cls._erase_visits(person)
-
-    @classmethod
-    def _erase_visits(cls, person: Person) -> int:
-        hers = {"$in": list(person.visitor_ids)}
-        query = {
-            "workspace_id": person.workspace_id,
-            "type": "visits.tracked",
-            "status": {"$in": [*OPEN, FAILED]},
-            "payload.visits.visitorId": hers,
-        }
-        change = {"$pull": {"payload.visits": {"visitorId": hers}}}
-        return int(cls._get_collection().update_many(query, change).modified_count)
+        """Delete what tells of the person; returns how many events it was."""
+        return event_erasure.erase(cls, person, unfinished=[*OPEN, FAILED])
 
     @classmethod
     def erase_keys(cls, keys: Iterable[str]) -> None:

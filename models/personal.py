@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from bson import ObjectId
@@ -22,6 +23,7 @@ class Person:
     workspace_id: ObjectId
     contact_id: ObjectId
     email: str | None  # lower case; None: the contact is gone already
+    since: datetime  # what a job had begun before that has ended before it was asked to forget
     visitor_ids: Sequence[str] = ()  # as their browsers send them
 
 

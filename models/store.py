@@ -5,14 +5,22 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
 import mongoengine
+import pymongo
 from bson import ObjectId
 from mongoengine.connection import get_connection
-from pymongo.errors import BulkWriteError, ConnectionFailure, DuplicateKeyError, PyMongoError
+from pymongo.errors import (
+    BulkWriteError,
+    ConnectionFailure,
+    DuplicateKeyError,
+    PyMongoError,
+    WriteConcernError,
+)
 
 import models
 
@@ -25,7 +33,6 @@ LEAST = ObjectId("0" * 24)
 DUPLICATE_KEY = 11000  # MongoDB's error code
 
 StoreError = PyMongoError
-StoreAway = ConnectionFailure  # one of these
 
 
 def connect(uri: str) -> None:
@@ -37,6 +44,21 @@ def connect(uri: str) -> None:
 
 def disconnect() -> None:
     mongoengine.disconnect()
+
+
+def is_away(error: Exception) -> bool:
+    """Whether the store did not answer, not in time, or is not sure of what it wrote: to be tried again."""
+    is_late = isinstance(error, PyMongoError) and error.timeout
+    return is_late or isinstance(error, ConnectionFailure | WriteConcernError)
+
+
+def within(seconds: float) -> AbstractContextManager[None]:
+    """What this thread asks of the store in the block fails after that time; see `is_away`.
+
+    Without it a connection that was dropped without a word is waited for until the system gives it up, which
+    takes a quarter of an hour.
+    """
+    return pymongo.timeout(seconds)
 
 
 def ping() -> None:
@@ -73,7 +95,8 @@ def missing_indexes() -> list[str]:
 def insert_new(kind: type[mongoengine.Document], rows: Sequence[Mapping[str, Any]]) -> set[int]:
     """Insert the rows whose unique keys are not taken, with one command; returns the places of the others.
 
-    Safe to repeat. A single row is not sent as a bulk, which costs the driver half as much again.
+    Safe to repeat. Raises `StoreError`, also when the store is not sure of what it inserted. A single row is
+    not sent as a bulk, which costs the driver half as much again.
     """
     collection = kind._get_collection()
     try:
@@ -85,6 +108,8 @@ def insert_new(kind: type[mongoengine.Document], rows: Sequence[Mapping[str, Any
         return {0}
     except BulkWriteError as error:
         problems = error.details["writeErrors"]
+        for unsure in error.details["writeConcernErrors"]:
+            raise WriteConcernError(unsure["errmsg"], unsure["code"], unsure) from error
         if any(problem["code"] != DUPLICATE_KEY for problem in problems):
             raise
         return {int(problem["index"]) for problem in problems}

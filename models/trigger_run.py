@@ -34,7 +34,7 @@ class RunStep(EmbeddedDocument):
     """One action. waiting: it was not tried yet. retrying: it failed and is tried again."""
 
     kind = StringField()  # of the action
-    action = DictField()  # as it was when the event happened; until it is done
+    action = DictField()  # as it was when the event happened, or was put right later; until it is done
     status = StringField(choices=(WAITING, RETRYING, DONE, SKIPPED, FAILED), default=WAITING)
     note = StringField()  # what came of it, or why it was skipped
     error = StringField()  # of the last try that failed
@@ -144,6 +144,12 @@ class TriggerRun(Document):
             cls._get_collection().update_one(guard, {"$set": {name: changed}})
         run: TriggerRun | None = cls.objects(id=run_id).only("steps").first()
         return list(run.steps[place].changed) if run else []
+
+    @classmethod
+    def plan_anew(cls, run_id: str, place: int, action: dict[str, Any]) -> None:
+        """What a failed step is to do when it is tried again. Safe to run twice."""
+        guard = {"_id": run_id, f"steps.{place}.status": FAILED}
+        cls._get_collection().update_one(guard, {"$set": {f"steps.{place}.action": action}})
 
     @classmethod
     def end_step(cls, run_id: str, place: int, status: str, **fields: Any) -> bool:

@@ -7,10 +7,10 @@ from contextlib import suppress
 from typing import Any
 
 from bson import ObjectId
-from mongoengine import BooleanField, DateTimeField, Document, ObjectIdField, StringField
+from mongoengine import BooleanField, DateTimeField, Document, ObjectIdField, Q, StringField
 from pymongo.errors import DuplicateKeyError
 
-from models.personal import Person, delete
+from models.personal import Person
 from models.store import now
 
 
@@ -27,6 +27,7 @@ class Visitor(Document):
     untold = ObjectIdField()  # of this identification alone; absent once it is published
     consent = BooleanField()  # None: it was not asked, or did not answer
     consent_at = DateTimeField()
+    erased_for = ObjectIdField()  # the erased contact that it was; absent once nothing of that is under way
     created_at = DateTimeField(default=now)
 
     meta = {
@@ -34,7 +35,10 @@ class Visitor(Document):
         "auto_create_index": False,
         "strict": False,
         "indexes": [
-            {"fields": ["contact_id"], "partialFilterExpression": {"contact_id": {"$exists": True}}},
+            *(
+                {"fields": [name], "partialFilterExpression": {name: {"$exists": True}}}
+                for name in ("contact_id", "erased_for")
+            ),
         ],
     }
 
@@ -101,10 +105,25 @@ class Visitor(Document):
 
     @classmethod
     def ids_of(cls, contact_id: ObjectId) -> list[str]:
-        """The visitors of a contact, by the ids that their browsers send."""
-        return [visitor.given_id for visitor in cls.objects(contact_id=contact_id).only("id")]
+        """The visitors of a contact, also of an erased one, by the ids that their browsers send."""
+        hers = Q(contact_id=contact_id) | Q(erased_for=contact_id)
+        return [visitor.given_id for visitor in cls.objects(hers).only("id")]
 
     @classmethod
     def erase(cls, person: Person) -> int:
-        """Delete the person's visitors, with their answers; returns how many."""
-        return delete(cls, {"contact_id": person.contact_id})
+        """They are nobody's, their answers are gone, and they are not tracked; returns how many they are.
+
+        So what they did, and is on its way to the store, is dropped there as if they had refused. `forget`
+        deletes them.
+        """
+        mark = {"$set": {"erased_for": person.contact_id, "consent": False}}
+        gone = {"$unset": {"contact_id": "", "untold": "", "consent_at": ""}}
+        mine = {"contact_id": person.contact_id}
+        return int(cls._get_collection().update_many(mine, mark | gone).modified_count)
+
+    @classmethod
+    def forget(cls, contact_id: ObjectId) -> None:
+        """Nothing of the erased contact is under way: its visitors go, save what they answered since."""
+        mine = {"erased_for": contact_id}
+        cls._get_collection().delete_many({**mine, "contact_id": None, "consent_at": None})
+        cls._get_collection().update_many(mine, {"$unset": {"erased_for": ""}})

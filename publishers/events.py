@@ -16,8 +16,9 @@ import structlog
 from bson import ObjectId
 
 import queues.enqueue
+from models import store
 from models.event import PENDING_FOR, EventRecord
-from models.store import StoreAway, now, object_id
+from models.store import now, object_id
 from publishers import cause, positions
 from publishers.group_commit import GroupCommit
 from queues.names import CRM_EVENTS
@@ -25,6 +26,8 @@ from schemas.event import Event, is_passing
 
 # By name: a publisher knows no consumer.
 DISPATCHER = "consumers.dispatch.handle"
+
+PATIENCE = 10.0  # seconds that the store may take for a group, for which all wait; far more than it needs
 
 Commit = Callable[[Sequence[EventRecord]], Sequence[EventRecord]]
 
@@ -56,15 +59,16 @@ def publish_all(
     *,
     correlation_id: str | None = None,
     causation_id: str | None = None,
+    depth: int | None = None,
     keys: Sequence[str | None] = (),
 ) -> list[str]:
     """Accept several events with one store command and one round trip to Redis per 500; ids in order.
 
-    `keys`: one per event, for those that have none of their own.
+    `keys`: one per event, for those that have none of their own. The rest as in `publish`.
     """
     given = keys or [None] * len(events)
     own = [event.key or key for event, key in zip(events, given, strict=True)]
-    return _accept(events, own, _cause(correlation_id, causation_id), None)
+    return _accept(events, own, _cause(correlation_id, causation_id), depth)
 
 
 def record_all(events: Sequence[Event], *, depth: int) -> Sequence[EventRecord]:
@@ -134,7 +138,12 @@ def _store_and_enqueue(records: Sequence[EventRecord]) -> Sequence[EventRecord]:
     return stored
 
 
-_together: GroupCommit[EventRecord, EventRecord] = GroupCommit(_store_and_enqueue, concerns_all=StoreAway)
+def _in_time(records: Sequence[EventRecord]) -> Sequence[EventRecord]:
+    with store.within(PATIENCE):
+        return _store_and_enqueue(records)
+
+
+_together: GroupCommit[EventRecord, EventRecord] = GroupCommit(_in_time, concerns_all=store.is_away)
 
 
 def _accept(

@@ -16,55 +16,94 @@ class _Call(Generic[Item, Result]):
     """What one thread wants stored, and what came of it."""
 
     items: Sequence[Item]
-    results: Sequence[Result] = ()
-    error: BaseException | None = None
-    is_done: bool = field(default=False)
+    go_on: threading.Event = field(default_factory=threading.Event)  # it is over, or this thread's to commit
+    results: Sequence[Result] | None = None
+    error: Exception | None = None
+
+    @property
+    def is_over(self) -> bool:
+        return self.results is not None or self.error is not None
+
+    def end(self, results: Sequence[Result] | None, error: Exception | None) -> None:
+        self.results, self.error = results, error
+        self.go_on.set()
 
 
 class GroupCommit(Generic[Item, Result]):
     """Makes calls of `commit` (items -> as many results) that come while one runs as a single one.
 
     A lone call is made at once. When a common one fails each is made alone, so that nobody fails by the items
-    of another; unless the error concerns all of them, as when the store is away. Not for threads that may be
-    interrupted, like those of jobs with a time limit.
+    of another; unless the error concerns all of them, as when the store is away. Who is interrupted while it
+    commits for others, as when its server ends its request, leaves them to the next. So `commit` must be safe
+    to repeat, and it must end: all wait for it.
     """
 
     def __init__(
-        self, commit: Callable[[Sequence[Item]], Sequence[Result]], concerns_all: type[Exception]
+        self, commit: Callable[[Sequence[Item]], Sequence[Result]], concerns_all: Callable[[Exception], bool]
     ) -> None:
         self._commit, self._concerns_all = commit, concerns_all
-        self._turn = threading.Lock()  # held by who commits
+        self._changing = threading.Lock()  # guards what follows
         self._waiting: list[_Call[Item, Result]] = []
-        self._changing = threading.Lock()  # guards `_waiting`
+        self._leader: _Call[Item, Result] | None = None  # whose thread commits; None: nobody waits
 
     def __call__(self, items: Sequence[Item]) -> Sequence[Result]:
         mine: _Call[Item, Result] = _Call(items)
+        try:
+            self._enter(mine)
+            mine.go_on.wait()
+            if not mine.is_over:
+                self._lead(mine)
+            if mine.results is None:
+                raise mine.error or RuntimeError("nobody has committed it")
+            return mine.results
+        finally:
+            self._leave(mine)
+            del mine  # the error's traceback would hold it, and it the error
+
+    def _enter(self, mine: _Call[Item, Result]) -> None:
         with self._changing:
             self._waiting.append(mine)
-        with self._turn:
-            if not mine.is_done:  # nobody took it along
-                self._run(self._take())
-        if mine.error:
-            raise mine.error
-        return mine.results
+            if self._leader is None:
+                self._appoint()
 
-    def _take(self) -> list[_Call[Item, Result]]:
+    def _leave(self, mine: _Call[Item, Result]) -> None:
         with self._changing:
-            taken, self._waiting = self._waiting, []
-        return taken
+            if mine in self._waiting:  # interrupted
+                self._waiting.remove(mine)
+            if self._leader is mine:
+                self._appoint()
+
+    def _appoint(self) -> None:
+        self._leader = self._waiting[0] if self._waiting else None
+        if self._leader:
+            self._leader.go_on.set()
+
+    def _lead(self, mine: _Call[Item, Result]) -> None:
+        with self._changing:
+            calls, self._waiting = self._waiting, []
+        try:
+            self._run(calls)
+        finally:
+            with self._changing:
+                self._waiting[:0] = [call for call in calls if not call.is_over and call is not mine]
 
     def _run(self, calls: Sequence[_Call[Item, Result]]) -> None:
+        error = self._try(calls)
+        if error is None:
+            return
+        for call in calls:
+            if len(calls) > 1 and not (error and self._concerns_all(error)):
+                error = self._try([call])
+            if error:
+                call.end(None, error)
+
+    def _try(self, calls: Sequence[_Call[Item, Result]]) -> Exception | None:
         try:
             results = self._commit([item for call in calls for item in call.items])
-        except BaseException as error:  # noqa: BLE001 - each thread raises its own
-            if len(calls) > 1 and isinstance(error, Exception) and not isinstance(error, self._concerns_all):
-                for call in calls:
-                    self._run([call])
-                return
-            for call in calls:
-                call.error, call.is_done = error, True
-            return
+        except Exception as error:  # noqa: BLE001 - each thread raises its own
+            return error
         start = 0
         for call in calls:
-            call.results, call.is_done = results[start : start + len(call.items)], True
+            call.end(results[start : start + len(call.items)], None)
             start += len(call.items)
+        return None

@@ -13,6 +13,7 @@ from publishers import events, turns
 from queues import job_state
 
 BATCH = 500  # events per pass
+PASSES = 10  # per call: it is called each minute, and has to make good what Redis missed in an outage
 GONE = ("finished", "stopped")  # such a job does nothing any more for its event
 
 
@@ -21,9 +22,13 @@ def relay() -> int:
 
     Raises `RedisError`.
     """
-    due = EventRecord.due(BATCH)
-    groups = {status: [record for record in due if record.status == status] for status in CARE}
-    return sum(CARE[status](records) for status, records in groups.items() if records)
+    count = 0
+    for _ in range(PASSES):
+        due = EventRecord.due(BATCH)
+        count += _look_after(due)
+        if len(due) < BATCH:
+            break
+    return count
 
 
 def recover(records: Sequence[EventRecord]) -> int:
@@ -39,6 +44,11 @@ def recover(records: Sequence[EventRecord]) -> int:
         elif state is None or (state in GONE and record.begin_anew()):
             lost.append(record)
     return events.enqueue(sorted(lost, key=lambda record: (record.position, record.id)))
+
+
+def _look_after(due: Sequence[EventRecord]) -> int:
+    groups = {status: [record for record in due if record.status == status] for status in CARE}
+    return sum(CARE[status](records) for status, records in groups.items() if records)
 
 
 def _enqueue_pending(records: Sequence[EventRecord]) -> int:

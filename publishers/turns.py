@@ -50,11 +50,15 @@ def end(
 
 
 def fail(event_id: ObjectId, error: str) -> None:
-    """It is a dead letter; one that waits for it begins."""
-    if not EventRecord.mark_failed(event_id, error):
+    """Its job is a dead letter, and so is the event, unless it is done; one that waits for it begins."""
+    is_followed = EventRecord.mark_failed(event_id, error)
+    record = EventRecord.objects(id=event_id).first()
+    if record is None or not record.subject:  # one without begins anew as followed, too
         return
-    if subject := EventRecord.objects.get(id=event_id).subject:  # one without begins anew as followed, too
-        pass_on(subject)
+    if is_followed:
+        pass_on(record.subject)
+    elif record.status == DONE and record.is_followed:  # the job failed with one that came after it
+        _make_up(record)
 
 
 def pass_on(subject: str) -> bool:

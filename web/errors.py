@@ -6,10 +6,10 @@ import structlog
 from flask import Flask, Response, jsonify
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
-from pymongo.errors import ConnectionFailure
 from werkzeug.exceptions import HTTPException
 from werkzeug.sansio.response import Response as BaseResponse
 
+from models import store
 from models.store import StoreError
 from services import sentry
 
@@ -74,7 +74,7 @@ def _invalid(error: ValidationError) -> tuple[Response, int]:
 
 
 def _store_failed(error: StoreError) -> tuple[Response, int]:
-    if not (isinstance(error, ConnectionFailure) or error.timeout):
+    if not store.is_away(error):
         return _unexpected(error)  # it answers, and refuses: trying again does not help
     log.error("❌ the document store is away", error=type(error).__name__)
     response, status = answer(503, "the document store is away; try again")

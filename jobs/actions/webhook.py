@@ -33,8 +33,15 @@ def obstacle(_action: Webhook, record: EventRecord, _facts: dict[str, Any]) -> s
 
 
 def body(action: Webhook, step: Step) -> dict[str, Any]:
-    """What the receiver gets; `contact` is null when the event has none."""
+    """What the receiver gets; `contact` is null when the event has none.
+
+    With the first two it says what brought its events about when it tells us of some, see
+    `web/workspaces/cause.py`: so it cannot set off automations without end.
+    """
     return {
+        "causationId": str(step.record.id),
+        "correlationId": step.run.correlation_id,
+        "depth": step.run.depth,
         "workspaceId": str(step.workspace_id),
         "automation": {"id": str(step.run.trigger_id), "name": step.name},
         "event": {

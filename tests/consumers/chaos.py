@@ -16,10 +16,11 @@ from pymongo.errors import AutoReconnect
 from redis.exceptions import ConnectionError
 
 import queues.enqueue
-from consumers import healing
+from consumers import automations, healing
 from models import store
 from models.event import EventRecord
 from models.redis_sight import RedisSight
+from models.trigger_run import RUNNING, TriggerRun
 from publishers import relay
 from queues.connection import redis
 from queues.job import Job
@@ -114,16 +115,19 @@ class Workers:
 
 
 def settle() -> None:
-    """Nothing fails any more: run what is left, and relay what was lost, until every event is done."""
+    """Nothing fails any more: run what is left, and enqueue what was lost, until all of it is done."""
     for _ in range(100):
         while waiting := open_jobs():
             for job_id in waiting:
                 fetch(job_id).perform()
                 finished(job_id)
-        if not EventRecord.objects(status__ne="done"):
+        runs = TriggerRun.objects(status=RUNNING)
+        if not EventRecord.objects(status__ne="done") and not runs:
             return
         make_due()
         relay.relay()
+        runs.update(set__created_at=store.now() - automations.LOST_AGE * 2)
+        automations.recover()
     states = [(record.type, record.status) for record in EventRecord.objects(status__ne="done")]
     raise AssertionError(f"never done: {states}")
 

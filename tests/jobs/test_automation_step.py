@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import timedelta
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from bson import ObjectId
@@ -17,8 +18,8 @@ from rq.exceptions import AbandonedJobError
 import config
 from consumers import automations
 from jobs import actions, automation_step
-from jobs.actions import create_task
-from models.contact import Contact
+from jobs.actions import create_task, update_contact
+from models.contact import Contact, ContactFull
 from models.deal import Deal
 from models.enrolment import Enrolment
 from models.event import EventRecord
@@ -218,6 +219,92 @@ def test_a_run_that_has_begun_ends_as_it_was_planned(run_jobs: RunJobs, workspac
     run_jobs()
 
     assert Task.objects.get().title == "Call Grace"
+
+
+def dead_letter(run_jobs: RunJobs, workspace: Workspace, *more: dict[str, Any]) -> str:
+    """An action that failed for good, with others after it; returns the run's id."""
+    run_id = happens(workspace, {"type": "create_task", "title": "{{contact.jobTitle}} calls"}, *more)
+    run_jobs()
+    assert [s.status for s in TriggerRun.objects.get().steps] == ["failed", *("done" for _ in more)]
+    return run_id
+
+
+def requeue(run_jobs: RunJobs, run_id: str) -> None:
+    assert dead_letters.requeue([f"automation-{run_id}-0"]).done == 1
+    run_jobs()
+
+
+@pytest.mark.parametrize("how", ["off", "deleted"])
+def test_a_dead_letter_of_an_automation_that_is_off_or_gone_does_nothing_when_requeued(
+    run_jobs: RunJobs, workspace: Workspace, how: str
+) -> None:
+    run_id = dead_letter(run_jobs, workspace)
+    Contact.objects.update(set__job_title="Admiral")
+    Trigger.objects.update(set__is_active=False) if how == "off" else Trigger.objects.delete()
+    requeue(run_jobs, run_id)
+
+    assert Task.objects.count() == 0
+    assert (step(run_id).status, TriggerRun.objects.get().status) == ("skipped", "skipped")
+    assert "deleted or switched off" in step(run_id).note
+
+
+def test_a_dead_letter_is_done_as_the_automation_was_put_right_meanwhile(
+    run_jobs: RunJobs, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_id = dead_letter(run_jobs, workspace, {"type": "notify", "message": "x"})
+    right = [
+        {"type": "create_task", "title": "{{contact.firstName}} calls"},
+        {"type": "notify", "message": "y"},
+    ]
+    Trigger.objects.update(set__actions=right)
+    with monkeypatch.context() as broken:
+        broken.setattr(create_task.Task, "create_once", Mock(side_effect=ConnectionError("busy")))
+        requeue(run_jobs, run_id)
+    assert step(run_id).status == "retrying"
+    Trigger.objects.update(set__actions=[{"type": "create_task", "title": "Later"}])  # it has begun again
+    assert automation_step.run(run_id, 0) == "done"
+
+    assert Task.objects.get().title == "Grace calls"
+    assert Notification.objects(kind="automation").count() == 1
+
+
+def test_a_dead_letter_whose_action_is_as_it_was_is_done_wherever_it_stands_now(
+    run_jobs: RunJobs, workspace: Workspace
+) -> None:
+    run_id = dead_letter(run_jobs, workspace)
+    Contact.objects.update(set__job_title="Admiral")
+    Trigger.objects.update(set__actions=[TASK, *Trigger.objects.get().actions])
+    requeue(run_jobs, run_id)
+    assert Task.objects.get().title == "Admiral calls"
+
+
+@pytest.mark.parametrize("actions", [[TASK, TASK], [{"type": "notify", "message": "x"}]])
+def test_a_dead_letter_whose_action_was_taken_out_of_the_automation_is_skipped(
+    run_jobs: RunJobs, workspace: Workspace, actions: list[dict[str, Any]]
+) -> None:
+    run_id = dead_letter(run_jobs, workspace)
+    Contact.objects.update(set__job_title="Admiral")
+    Trigger.objects.update(set__actions=actions)
+    requeue(run_jobs, run_id)
+    assert Task.objects.count() == 0
+    assert (step(run_id).status, step(run_id).note) == (
+        "skipped",
+        "the automation has no such action any more",
+    )
+
+
+def test_a_change_of_a_contact_that_has_begun_ends_as_it_was_planned(
+    run_jobs: RunJobs, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    action = {"type": "update_contact", "fields": {"company": "Army"}}
+    with monkeypatch.context() as broken:
+        broken.setattr(update_contact, "_announce", Mock(side_effect=ContactFull))
+        run_id = happens(workspace, action)
+        run_jobs()
+    assert (step(run_id).status, Contact.objects.get().company) == ("failed", "Army")
+    Trigger.objects.update(set__actions=[{"type": "update_contact", "fields": {"jobTitle": "Admiral"}}])
+    requeue(run_jobs, run_id)
+    assert EventRecord.objects.get(type="contact.updated").payload["changed"] == ["company"]
 
 
 def test_an_action_on_a_contact_that_was_deleted_is_skipped(run_jobs: RunJobs, workspace: Workspace) -> None:

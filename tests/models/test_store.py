@@ -5,7 +5,8 @@ from __future__ import annotations
 import mongoengine
 import pytest
 from bson import ObjectId
-from pymongo.errors import ServerSelectionTimeoutError
+from pymongo import WriteConcern
+from pymongo.errors import ServerSelectionTimeoutError, WriteConcernError
 from structlog.testing import capture_logs
 
 import worker
@@ -53,6 +54,20 @@ def test_an_index_that_is_missing_is_named_until_it_is_there() -> None:
     assert logs[0]["missing"] == ["contacts (workspace_id, intent.due_at)"]
     store.ensure_indexes()
     assert store.missing_indexes() == []
+
+
+@pytest.mark.usefixtures("clean_store")
+@pytest.mark.parametrize("count", [1, 2])
+def test_rows_that_the_store_is_not_sure_of_do_not_count_as_inserted(
+    count: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As when its primary steps down, which may undo them; here it has fewer servers than shall confirm."""
+    unsure = Contact._get_collection().with_options(write_concern=WriteConcern(w=3, wtimeout=100))
+    monkeypatch.setattr(Contact, "_get_collection", lambda: unsure)
+    rows = [{"workspace_id": ObjectId(), "email": f"{number}@navy.test"} for number in range(count)]
+    with pytest.raises(WriteConcernError) as raised:
+        store.insert_new(Contact, rows)
+    assert store.is_away(raised.value)
 
 
 def test_an_absent_store_is_not_checked(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -61,6 +61,16 @@ def test_an_event_that_is_being_published_right_now_is_left_to_its_publisher() -
     assert relay.relay() == 0
 
 
+def test_what_redis_missed_in_an_outage_is_there_after_one_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(relay, "BATCH", 2)
+    ids = publish(9)
+    forget(ids, "pending")
+    age(ids)
+
+    assert relay.relay() == 9
+    assert redis().llen(QUEUE) == 9
+
+
 def test_two_relays_at_once_make_one_job() -> None:
     ids = publish()
     forget(ids, "pending")
@@ -91,6 +101,7 @@ def test_an_event_that_waits_or_is_a_dead_letter_is_left_alone() -> None:
 
 def test_many_dead_letters_hold_up_no_lost_event(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(relay, "BATCH", 2)
+    monkeypatch.setattr(relay, "PASSES", 1)
     dead = publish(5)
     lost = publish(1)
     redis().delete(f"rq:job:event-{lost[0]}")
@@ -117,6 +128,7 @@ def test_an_event_of_no_record_that_was_given_a_new_job_is_given_up_like_others(
 
 def test_events_that_an_older_release_ended_hold_up_no_lost_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(relay, "BATCH", 2)
+    monkeypatch.setattr(relay, "PASSES", 1)
     ids = publish(5)
     redis().flushall()
     EventRecord.objects(id__in=ids[:4]).update(set__status="done")  # and nothing else, as it knows of nothing

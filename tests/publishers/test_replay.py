@@ -114,6 +114,18 @@ def test_events_of_a_release_whose_ledger_the_relay_cannot_read_are_handled_in_t
     assert [what for name, what in effects.done if name == "first"] == ["a", "b", "c"]
 
 
+def test_events_as_release_0_1_stored_them_are_handled(effects: Effects, run_jobs: Callable[[], int]) -> None:
+    ids = publish(*"abc", contact=str(ObjectId()))
+    redis().flushall()
+    later = ("depth", "subject", "position", "runs", "turn", "relay_at")
+    EventRecord.objects(id__in=ids).update(**{f"unset__{name}": True for name in later})
+
+    assert run() == (3, 3)
+    run_jobs()
+    assert statuses(ids) == ["done"] * 3
+    assert sorted(what for name, what in effects.done if name == "first") == ["a", "b", "c"]
+
+
 def test_a_failed_event_whose_dead_letter_was_purged_gets_a_new_job(
     effects: Effects, run_jobs: Callable[[], int]
 ) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from bson import ObjectId
+from rq.exceptions import AbandonedJobError
 from rq.job import Job as RqJob
 from rq.registry import FailedJobRegistry
 from rq.utils import as_text
@@ -158,6 +159,26 @@ def test_who_dies_while_it_handles_the_next_gives_it_a_job_when_it_comes_back(
     assert queued() == [f"event-{second}-1"]
     deliver(second)
     assert record.seen == {contact: ["a", "b"]}
+
+
+def test_a_dead_letter_that_died_with_the_next_gives_it_a_job(
+    record: Record, contact: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second, third = publish(contact, "a", "b", "c")
+    deliver(second)
+    deliver(third)
+    redis().delete(QUEUE)
+    with monkeypatch.context() as patched:
+        patched.setattr(dispatch, "_handle_following", _die)
+        with pytest.raises(Killed):
+            deliver(first)
+    job: Any = Job.fetch(f"event-{first}", connection=redis())
+    dispatch.mark_abandoned(job, AbandonedJobError)
+
+    assert queued() == [f"event-{second}-1"]
+    assert statuses([first, second, third]) == ["done", "queued", "waiting"]
+    deliver(second)
+    assert record.seen == {contact: ["a", "b", "c"]}
 
 
 def test_who_comes_back_leaves_alone_what_another_job_is_handling(

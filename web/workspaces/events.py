@@ -16,7 +16,7 @@ from schemas.event import Event, UnknownEvent
 from services.automation.fields import did_you_mean
 from web import errors
 from web.public import body
-from web.workspaces import idempotency, tokens
+from web.workspaces import cause, idempotency, tokens
 
 MOST = 100  # events of a request
 
@@ -35,9 +35,11 @@ class Given(BaseModel):
     payload: dict[str, Any]  # as of the type and version; `workspaceId` may be left out
 
 
-class Batch(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+class Single(Given, cause.Caused):
+    """One event."""
 
+
+class Batch(cause.Caused):
     events: Annotated[list[Given], Field(min_length=1, max_length=MOST)]
 
 
@@ -48,14 +50,20 @@ def accept(workspace_id: str) -> tuple[Response, int]:
     Safe to repeat for events that something makes unique, and for the others with the same
     `Idempotency-Key`: the ids are those of the first time.
     """
-    given, key = body.read_object(), idempotency.key()
-    if "events" in given:
-        several = Batch.model_validate(given).events
-        told = _decoded(workspace_id, several, [f"events.{place}." for place in range(len(several))])
-    else:
-        told = _decoded(workspace_id, [Given.model_validate(given)], [""])
+    caused, given, places = _read(body.read_object())
+    key, told = idempotency.key(), _decoded(workspace_id, given, places)
     keys = [f"api:{workspace_id.lower()}:{key}:{place}" for place in range(len(told))] if key else ()
-    return jsonify(success=True, data={"ids": publishers.events.publish_all(told, keys=keys)}), 202
+    ids = publishers.events.publish_all(told, keys=keys, **cause.of(workspace_id, caused))
+    return jsonify(success=True, data={"ids": ids}), 202
+
+
+def _read(given: dict[str, Any]) -> tuple[cause.Caused, Sequence[Given], list[str]]:
+    """The body, the events in it, and where they stand there."""
+    if "events" not in given:
+        one = Single.model_validate(given)
+        return one, [one], [""]
+    batch = Batch.model_validate(given)
+    return batch, batch.events, [f"events.{place}." for place in range(len(batch.events))]
 
 
 def _decoded(workspace_id: str, given: Sequence[Given], places: Sequence[str]) -> list[Event]:

@@ -1,0 +1,94 @@
+"""Events of several requests at once: stored by one command, and nobody hangs or pays for another."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from urllib.parse import urlsplit
+
+import pytest
+from bson import ObjectId
+from pymongo.errors import DocumentTooLarge
+
+import config
+from models import store
+from models.event import EventRecord
+from publishers import events
+from queues.connection import redis
+from schemas.contact import ContactUpdated
+from tests.faults.proxy import Proxy
+from tests.waiting import wait_until
+
+pytestmark = pytest.mark.usefixtures("stores")
+
+REQUESTS = 8
+WORKSPACE = str(ObjectId())
+
+
+def publish(name: str) -> None:
+    """As a request does, and once more when it was not accepted."""
+    with events.batch(in_group=True):
+        changed = ContactUpdated(workspace_id=WORKSPACE, contact_id=str(ObjectId()), changed=[name])
+        events.announce(changed, key=f"test:{name[:20]}")
+
+
+def _is_away(problem: BaseException | None) -> bool:
+    return isinstance(problem, Exception) and store.is_away(problem)
+
+
+@pytest.fixture
+def proxy() -> Iterator[Proxy]:
+    """A network to the store, for this process."""
+    uri = urlsplit(config.settings().mongodb_uri.get_secret_value())
+    assert uri.port
+    proxy = Proxy(uri.port)
+    store.disconnect()
+    options = "&".join(
+        filter(None, [uri.query, "directConnection=true"])
+    )  # it would find its way past the proxy
+    store.connect(uri._replace(netloc=f"127.0.0.1:{proxy.port}", query=options).geturl())
+    yield proxy
+    store.disconnect()
+    proxy.close()
+    store.connect(uri.geturl())
+
+
+def test_a_connection_that_fell_silent_holds_up_nobody_for_long(
+    proxy: Proxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(events, "PATIENCE", 0.5)
+    publish("before")
+    proxy.stall()
+    with ThreadPoolExecutor(REQUESTS) as threads:
+        found = [threads.submit(publish, str(number)) for number in range(REQUESTS)]
+        problems = [future.exception(20) for future in found]
+    assert [problem for problem in problems if not _is_away(problem)] == []
+
+    proxy.mend()
+    for number in range(REQUESTS):
+        publish(str(number))
+    assert EventRecord.objects.count() == 1 + REQUESTS
+    assert redis().llen("rq:queue:crm-events") == 1 + REQUESTS
+
+
+def test_a_document_that_is_too_large_fails_its_own_request_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    is_there, accept, sizes = threading.Event(), EventRecord.accept, []
+
+    def waiting(records: Sequence[EventRecord]) -> Sequence[EventRecord]:
+        sizes.append(len(records))
+        assert is_there.wait(10)
+        return accept(records)
+
+    monkeypatch.setattr(EventRecord, "accept", waiting)
+    with ThreadPoolExecutor(REQUESTS) as threads:
+        first = threads.submit(publish, "first")
+        wait_until(lambda: sizes)
+        found = [threads.submit(publish, name) for name in ("a", "x" * 17_000_000, "b")]
+        wait_until(lambda: len(events._together._waiting) == 3)
+        is_there.set()
+        assert first.exception(10) is None
+        assert [type(future.exception(30)) for future in found] == [type(None), DocumentTooLarge, type(None)]
+    assert sizes == [1, 3, 1, 1, 1]
+    assert sorted(record.payload["changed"] for record in EventRecord.objects) == [["a"], ["b"], ["first"]]
+    assert redis().llen("rq:queue:crm-events") == 3
