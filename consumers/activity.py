@@ -136,10 +136,11 @@ def stamp(at: datetime, *, workspace_id: str, contact_id: str | None, deal_id: s
     Safe to run twice: the stamps only move forward. Tasks that a crash leaves open are closed by the next
     `stale-deal-alert`.
     """
-    mine = {"workspace_id": ObjectId(workspace_id)}
+    workspace = ObjectId(workspace_id)
     if contact_id:
-        Contact.touch([ObjectId(contact_id)], at, **mine)
-        if Deal.touch({ObjectId(contact_id): at}, **mine):
-            silence.ended_of({"contact_ids": ObjectId(contact_id), **mine}, now())
-    if deal_id and Deal.touch_one(mine["workspace_id"], ObjectId(deal_id), at):
-        silence.ended_of({"_id": ObjectId(deal_id), **mine}, now())
+        contact = ObjectId(contact_id)
+        Contact.touch(workspace, {contact: at})
+        if Deal.touch(workspace, {contact: at}):
+            silence.ended_of({"contact_ids": contact, "workspace_id": workspace}, now())
+    if deal_id and Deal.touch_one(workspace, ObjectId(deal_id), at):
+        silence.ended_of({"_id": ObjectId(deal_id), "workspace_id": workspace}, now())

@@ -40,9 +40,10 @@ def announce(account: EmailAccount, stored: Sequence[EmailMessage]) -> None:
     for message in stored:
         for contact in message.contact_ids:
             stamps[contact] = max(message.sent_at, stamps.get(contact, message.sent_at))
-    Contact.touch_each(stamps)
-    if Deal.touch(stamps):
-        silence.ended_of({"contact_ids": {"$in": list(stamps)}}, store.now())
+    Contact.touch(account.workspace_id, stamps)
+    if Deal.touch(account.workspace_id, stamps):
+        theirs = {"contact_ids": {"$in": list(stamps)}, "workspace_id": account.workspace_id}
+        silence.ended_of(theirs, store.now())
     _publish(account, stored)
     EmailMessage.mark_announced(message.id for message in stored)
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from bson import ObjectId
 
-from jobs import email_announce
+from jobs import automation_mail, email_announce
 from models import store
 from models.contact import Contact
 from models.email_account import EmailAccount
@@ -110,9 +110,10 @@ def _documents(
 
 
 def _settle_attempts(workspace_id: ObjectId, stored: Sequence[EmailMessage]) -> None:
-    """Mail of ours whose sending ended in doubt was sent, if it turns up."""
+    """Mail of ours whose sending ended in doubt was sent, if it turns up. First for those who wait for it."""
     sent = [message.message_id for message in stored if message.kind == Kind.OWN and message.message_id]
-    if sent:
+    if sent and (keys := SendAttempt.in_doubt(workspace_id, sent)):
+        automation_mail.turned_up(keys)
         SendAttempt.settle_sent(workspace_id, sent)
 
 

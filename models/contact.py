@@ -277,19 +277,14 @@ class Contact(Document):
         self._get_collection().bulk_write([UpdateOne({"_id": self.id}, {"$set": known}), another])
 
     @classmethod
-    def touch(cls, ids: list[ObjectId], at: datetime, workspace_id: ObjectId | None = None) -> None:
-        """Move the last-activity stamps forward, never backwards; with a workspace, of its contacts alone."""
-        mine = {"workspace_id": workspace_id} if workspace_id else {}
-        cls.objects(id__in=ids, **mine).update(max__last_activity_at=at)
-
-    @classmethod
-    def touch_each(cls, stamps: Mapping[ObjectId, datetime]) -> None:
-        """As `touch`, each contact at its own time, with one store command."""
-        if stamps:
-            cls._get_collection().bulk_write(
-                [UpdateOne({"_id": c}, {"$max": {"last_activity_at": at}}) for c, at in stamps.items()],
-                ordered=False,
-            )
+    def touch(cls, workspace_id: ObjectId, stamps: Mapping[ObjectId, datetime]) -> None:
+        """Move the last-activity stamps of the workspace's contacts forward, never backwards. One command."""
+        updates = [
+            UpdateOne({"_id": contact, "workspace_id": workspace_id}, {"$max": {"last_activity_at": at}})
+            for contact, at in stamps.items()
+        ]
+        if updates:
+            cls._get_collection().bulk_write(updates, ordered=False)
 
     @classmethod
     def erase(cls, person: Person) -> int:

@@ -78,16 +78,14 @@ class Deal(Document):
             return cls.objects.get(key=keys[0]), False
 
     @classmethod
-    def touch(cls, contacts: Mapping[ObjectId, datetime], workspace_id: ObjectId | None = None) -> int:
-        """Move the last-activity stamps of the contacts' open deals forward, never backwards.
+    def touch(cls, workspace_id: ObjectId, contacts: Mapping[ObjectId, datetime]) -> int:
+        """Move the last-activity stamps of the contacts' open deals there forward, never backwards.
 
-        With a workspace, of its deals alone. Their silence is over. Returns how many deals moved. Safe to
-        run twice.
+        Their silence is over. Returns how many deals moved. Safe to run twice.
         """
-        mine = {"workspace_id": workspace_id} if workspace_id else {}
+        mine = {"status": "open", "workspace_id": workspace_id}
         updates = [
-            UpdateMany({"contact_ids": contact, "status": "open", **mine}, broken(at))
-            for contact, at in contacts.items()
+            UpdateMany({"contact_ids": contact, **mine}, broken(at)) for contact, at in contacts.items()
         ]
         return cls._get_collection().bulk_write(updates, ordered=False).modified_count if updates else 0
 

@@ -62,6 +62,12 @@ class SendAttempt(Document):
         )
 
     @classmethod
+    def in_doubt(cls, workspace_id: ObjectId, message_ids: list[str]) -> list[str]:
+        """The keys of those of these mails of which nobody has said whether they were sent. One query."""
+        doubtful = {"message_id__in": message_ids, "status__in": ["sending", "unknown"]}
+        return list(cls.objects(workspace_id=workspace_id, **doubtful).scalar("key"))
+
+    @classmethod
     def settle_sent(cls, workspace_id: ObjectId, message_ids: list[str]) -> None:
         """Their mails were seen in Sent, so they were sent, whatever was known before."""
         cls.objects(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -11,6 +12,8 @@ from bson import ObjectId
 from models.event import EventRecord
 from models.store import object_id
 from models.trigger_run import TriggerRun
+
+KEY = re.compile(r"automation-([0-9a-f]{24}-[0-9a-f]{24})-(\d+)")
 
 
 @dataclass(frozen=True)
@@ -30,7 +33,7 @@ class Step:
     @property
     def key(self) -> str:
         """Unique: automation, event and place."""
-        return f"automation-{self.run.id}-{self.place}"
+        return key_of(self.run.id, self.place)
 
     @property
     def caused(self) -> dict[str, Any]:
@@ -53,6 +56,16 @@ class Step:
     @cached_property
     def owner_id(self) -> ObjectId | None:
         return owner_of(self.facts)
+
+
+def key_of(run_id: str, place: int) -> str:
+    return f"automation-{run_id}-{place}"
+
+
+def of_key(key: str) -> tuple[str, int] | None:
+    """The run and the place whose key it is; None: it is no step's."""
+    found = KEY.fullmatch(key)
+    return (found[1], int(found[2])) if found else None
 
 
 def owner_of(facts: dict[str, Any]) -> ObjectId | None:

@@ -10,14 +10,16 @@ import imapclient
 import pytest
 
 from consumers import automations
-from jobs import automation_step, single_mail
+from jobs import automation_mail, automation_step, email_sync, single_mail
 from models.contact import Contact
 from models.email_account import EmailAccount, MailServer
+from models.event import EventRecord
+from models.lease import Lease
 from models.send_attempt import SendAttempt
 from models.suppression import Suppression
 from models.trigger_run import TriggerRun
 from models.workspace import Member, Workspace
-from publishers import events
+from publishers import events, workflows
 from sandbox import mail_server
 from sandbox.process import Server, free_port
 from schemas.email import EmailBounced, EmailReceived, EmailReplied, EmailUnsubscribed
@@ -227,6 +229,68 @@ def test_a_mail_that_may_have_been_sent_is_not_sent_again(
     assert automation_step.run(run_id, 0) == "failed"
     assert "it may be sent" in step().note
     assert len(inbox(server)) == before + 1
+
+
+@pytest.fixture
+def in_doubt(workspace: Workspace, server: Server, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A run whose mail was sent, though the connection broke before the server said so."""
+    run_id, real = answered(workspace), smtp.send
+
+    def send_and_break(*args: Any) -> None:
+        real(*args)
+        raise SendOutcomeUnknown("the connection broke")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(smtp, "send", send_and_break)
+        assert automation_step.run(run_id, 0) == "failed"
+    return run_id
+
+
+def turns_up(server: Server) -> None:
+    """The mailbox's server has put the mail into Sent, and the mailbox is synced."""
+    with imapclient.IMAPClient("127.0.0.1", server.port, ssl=False) as client:
+        client.login(US, PASSWORD)
+        if not client.folder_exists("Sent"):
+            client.create_folder("Sent")
+        client.append("Sent", inbox(server)[-1])
+    email_sync.sync(str(EmailAccount.objects.get().id))
+
+
+def outcomes() -> list[str]:
+    return [
+        event.payload["outcome"] for event in EventRecord.objects(type="workflow.completed").order_by("id")
+    ]
+
+
+def test_a_mail_that_turns_up_in_sent_makes_the_action_done_and_that_is_told(
+    in_doubt: str, server: Server
+) -> None:
+    assert (TriggerRun.objects.get().status, outcomes()) == ("failed", ["failed"])
+    turns_up(server)
+
+    assert (step().status, step().note) == ("done", automation_mail.TURNED_UP)
+    assert TriggerRun.objects.get().status == "done"
+    assert SendAttempt.objects.get().status == "sent"
+    assert outcomes() == ["failed", "succeeded"]
+    assert automation_step.run(in_doubt, 0) == "done"
+    assert outcomes() == ["failed", "succeeded"]
+
+
+@pytest.mark.parametrize(
+    ("owner", "name"), [(TriggerRun, "end_step"), (workflows, "settle"), (SendAttempt, "settle_sent")]
+)
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_sync_that_dies_while_it_settles_a_mail_is_made_good_by_the_next_one(
+    in_doubt: str, server: Server, monkeypatch: pytest.MonkeyPatch, owner: Any, name: str, when: str
+) -> None:
+    with monkeypatch.context() as patch:
+        dying(patch, owner, name, is_after=when == "after")
+        with pytest.raises(Killed):
+            turns_up(server)
+    Lease.objects.delete()
+    email_sync.sync(str(EmailAccount.objects.get().id))
+    assert (step().status, TriggerRun.objects.get().status, outcomes()[1:]) == ("done", "done", ["succeeded"])
+    assert SendAttempt.objects.get().status == "sent"
 
 
 @pytest.mark.parametrize(

@@ -39,9 +39,9 @@ RunJobs = Callable[[], int]
 STEPS = [
     (EmailMessage, "related"),
     (EmailMessage, "store"),
-    (SendAttempt, "settle_sent"),
+    (SendAttempt, "in_doubt"),
     (Activity, "record_all"),
-    (Contact, "touch_each"),
+    (Contact, "touch"),
     (Deal, "touch"),
     (EventRecord, "accept"),
     (email_announce.events, "put_on_queue"),
@@ -51,7 +51,7 @@ STEPS = [
     (lease.Held, "renew"),
     (imap.Mailbox, "fetch_since"),
 ]
-ONCE = ("settle_sent", "accept", "put_on_queue", "mark_synced")  # all others for each of the two folders
+ONCE = ("in_doubt", "accept", "put_on_queue", "mark_synced")  # all others for each of the two folders
 
 
 def sync(account: EmailAccount, tick: str | None = None) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from bson import ObjectId
 
 from models import contact as contact_module
 from models.contact import CUSTOM_FIELDS_SIZE, MOST_TAGS, Contact, ContactFull
+from models.deal import Deal
 from models.store import now
 
 pytestmark = pytest.mark.usefixtures("clean_store")
@@ -115,8 +116,17 @@ def test_a_contact_that_has_an_owner_keeps_it() -> None:
 def test_the_last_activity_only_moves_forward() -> None:
     contact, noon = upsert({}), datetime(2026, 1, 31, 12, tzinfo=UTC)
     for at in (noon, noon - timedelta(hours=1)):
-        Contact.touch([contact.id], at)
+        Contact.touch(contact.workspace_id, {contact.id: at})
     assert Contact.objects.get().last_activity_at == noon
+
+
+def test_another_workspace_touches_neither_the_contact_nor_its_deals() -> None:
+    contact, noon = upsert({}), datetime(2026, 1, 31, 12, tzinfo=UTC)
+    Deal(workspace_id=contact.workspace_id, contact_ids=[contact.id], title="Seats").save()
+    for workspace_id, stamped in ((ObjectId(), None), (contact.workspace_id, noon)):
+        Contact.touch(workspace_id, {contact.id: noon})
+        assert Deal.touch(workspace_id, {contact.id: noon}) == (1 if stamped else 0)
+        assert Contact.objects.get().last_activity_at == Deal.objects.get().last_activity_at == stamped
 
 
 def test_a_contact_only_grows_to_its_limit_and_then_nothing_changes() -> None:

@@ -9,13 +9,14 @@ from urllib.parse import urlsplit
 
 import pytest
 from bson import ObjectId
-from pymongo.errors import DocumentTooLarge
+from pymongo.errors import AutoReconnect, DocumentTooLarge
 
 import config
 from models import store
 from models.event import EventRecord
 from publishers import events
-from queues.connection import redis
+from queues import counts
+from queues.names import CRM_EVENTS
 from schemas.contact import ContactUpdated
 from tests.faults.proxy import Proxy
 from tests.waiting import wait_until
@@ -23,6 +24,7 @@ from tests.waiting import wait_until
 pytestmark = pytest.mark.usefixtures("stores")
 
 REQUESTS = 8
+CUTS = 4
 WORKSPACE = str(ObjectId())
 
 
@@ -69,7 +71,36 @@ def test_a_connection_that_fell_silent_holds_up_nobody_for_long(
     for number in range(REQUESTS):
         publish(str(number))
     assert EventRecord.objects.count() == 1 + REQUESTS
-    assert redis().llen("rq:queue:crm-events") == 1 + REQUESTS
+    assert counts.counts([CRM_EVENTS])[0].waiting == 1 + REQUESTS
+
+
+def test_what_was_accepted_is_stored_though_the_network_is_cut_again_and_again(proxy: Proxy) -> None:
+    accepted: list[str] = []
+    refused: list[str] = []
+
+    def request(name: str) -> None:
+        try:
+            publish(name)
+            accepted.append(name)
+        except AutoReconnect:
+            refused.append(name)
+
+    names = [str(number) for number in range(CUTS * 40)]
+    with ThreadPoolExecutor(REQUESTS) as threads:
+        found = [threads.submit(request, name) for name in names]
+        for cut in range(CUTS):
+            wait_until(lambda: len(accepted) + len(refused) >= cut * 40 + 5)  # noqa: B023 - it is asked at once
+            proxy.cut()
+            proxy.mend()
+        assert [future.exception(60) for future in found] == [None] * len(names)
+    stored = {record.key for record in EventRecord.objects.only("key")}
+    assert refused
+    assert {f"test:{name}" for name in accepted} <= stored
+
+    for name in refused:
+        publish(name)
+    assert sorted(record.key for record in EventRecord.objects) == sorted(f"test:{name}" for name in names)
+    assert counts.counts([CRM_EVENTS])[0].waiting == len(names)
 
 
 def test_a_document_that_is_too_large_fails_its_own_request_only(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -91,4 +122,4 @@ def test_a_document_that_is_too_large_fails_its_own_request_only(monkeypatch: py
         assert [type(future.exception(30)) for future in found] == [type(None), DocumentTooLarge, type(None)]
     assert sizes == [1, 3, 1, 1, 1]
     assert sorted(record.payload["changed"] for record in EventRecord.objects) == [["a"], ["b"], ["first"]]
-    assert redis().llen("rq:queue:crm-events") == 3
+    assert counts.counts([CRM_EVENTS])[0].waiting == 3

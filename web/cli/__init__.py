@@ -10,6 +10,7 @@ from web.cli import (
     contacts,
     cron_change,
     db,
+    db_expire,
     demo,
     dlq,
     env,
@@ -22,7 +23,7 @@ from web.cli import (
     workspaces,
 )
 
-__all__ = ["contact_mail", "events_replay", "init_app"]  # the former add to the groups of others
+__all__ = ["contact_mail", "db_expire", "events_replay", "init_app"]  # the former add to the groups of others
 
 
 def init_app(app: Flask) -> None:

@@ -24,7 +24,7 @@ def record() -> Response:
     access.check(given.workspace_id)
     people.check(given.workspace_id, given.contact_id)
     activity = _store(given)
-    Contact.touch([given.contact_id], activity.happened_at)
+    Contact.touch(given.workspace_id, {given.contact_id: activity.happened_at})
     with events.batch():
         activities.logged(activity)
         if activity.kind == DEMO_REQUEST:
