@@ -28,6 +28,7 @@ from schemas.contact import ContactDeleted
 
 # Beyond the retries (36 s) and time limits of jobs that ran meanwhile, and may have written once more.
 LOOK_AFTER = timedelta(hours=1)
+MEANWHILE = timedelta(minutes=10)  # beyond the time limit of a job, and clocks
 DELETED = '"type": "contact.deleted"'
 OWNER = re.compile(r'"workspace_?id": "([0-9a-f]{24})"')  # in the lower case text of a job
 
@@ -88,7 +89,8 @@ def _person(erasure: Erasure) -> Person:
     contact = Contact.objects(id=erasure.id, workspace_id=erasure.workspace_id).first()
     email = contact.email if contact else None
     since = erasure.requested_at - LOOK_AFTER
-    return Person(erasure.workspace_id, erasure.id, email, since, Visitor.ids_of(erasure.id))
+    until = (erasure.erased_at or store.now()) + MEANWHILE
+    return Person(erasure.workspace_id, erasure.id, email, since, until, Visitor.ids_of(erasure.id))
 
 
 def _in_order() -> list[Any]:

@@ -30,6 +30,7 @@ def _erase_visits(kind: Any, person: Person, unfinished: Sequence[str]) -> int:
         "type": "visits.tracked",
         "status": {"$in": list(unfinished)},
         "payload.visits.visitorId": hers,
+        "accepted_at": {"$lte": person.until},
     }
     change = {"$pull": {"payload.visits": {"visitorId": hers}}}
     return int(kind._get_collection().update_many(query, change).modified_count)
@@ -38,7 +39,10 @@ def _erase_visits(kind: Any, person: Person, unfinished: Sequence[str]) -> int:
 def _erase_views(kind: Any, person: Person) -> int:
     """Of visits that were deleted before their events were published: the latest, found by their time."""
     query = {
-        "_id": {"$gte": ObjectId.from_datetime(person.since)},
+        "_id": {
+            "$gte": ObjectId.from_datetime(person.since),
+            "$lte": ObjectId.from_datetime(person.until),
+        },
         "workspace_id": person.workspace_id,
         "type": "page.viewed",
         "payload.contactId": None,

@@ -69,7 +69,8 @@ class FormSubmission(Document):
     @classmethod
     def erase(cls, person: Person) -> int:
         """Delete what the person filled in, and the events that told of it; returns how many did."""
-        return sum(delete(cls, query, before=partial(_erase_events, person)) for query in left_behind(person))
+        queries = left_behind(person, came="submitted_at")
+        return sum(delete(cls, query, before=partial(_erase_events, person)) for query in queries)
 
 
 def _erase_events(person: Person, ids: list[ObjectId]) -> None:

@@ -24,15 +24,20 @@ class Person:
     contact_id: ObjectId
     email: str | None  # lower case; None: the contact is gone already
     since: datetime  # what a job had begun before that has ended before it was asked to forget
+    until: datetime  # what visitors without a contact did later is not the person's: it had been forgotten
     visitor_ids: Sequence[str] = ()  # as their browsers send them
 
 
-def left_behind(person: Person) -> list[dict[str, Any]]:
-    """Queries for what a visitor leaves: the contact's, and that of its visitors which has no contact yet."""
+def left_behind(person: Person, came: str) -> list[dict[str, Any]]:
+    """Queries for what a visitor leaves: the contact's, and that of its visitors which has no contact yet.
+
+    `came`: the field that says when it did.
+    """
     queries: list[dict[str, Any]] = [{"contact_id": person.contact_id}]
     if person.visitor_ids:
         nobodys = {"workspace_id": person.workspace_id, "contact_id": None}
-        queries.append({**nobodys, "visitor_id": {"$in": list(person.visitor_ids)}})
+        hers = {"visitor_id": {"$in": list(person.visitor_ids)}, came: {"$lte": person.until}}
+        queries.append(nobodys | hers)
     return queries
 
 

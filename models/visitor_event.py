@@ -129,7 +129,8 @@ class VisitorEvent(Document):
     @classmethod
     def erase(cls, person: Person) -> int:
         """Delete what the person's visitors did, and the events that told of it; returns how many did."""
-        return sum(delete(cls, query, before=partial(_erase_views, person)) for query in left_behind(person))
+        queries = left_behind(person, came="received_at")
+        return sum(delete(cls, query, before=partial(_erase_views, person)) for query in queries)
 
 
 def _erase_views(person: Person, ids: list[ObjectId]) -> None:

@@ -190,6 +190,18 @@ def test_what_the_browser_answers_after_the_erasure_is_kept(
     assert (visitor.consent, visitor.erased_for) == (agrees, None)
 
 
+def test_what_a_browser_does_that_has_agreed_anew_stays(
+    api: Api, grace: Contact, run_jobs: Callable[[], int]
+) -> None:
+    erase(grace)
+    Erasure.objects.update(set__erased_at=store.now() - contact_erasure.MEANWHILE)
+    api.consent(True, visitor_id=BROWSER)
+    api.track(api.event(**HERS))
+    api.track(api.event(**HERS, sessionId="later"), settle=False)
+    assert look_until_nothing_is_found(grace, run_jobs) == 1
+    assert VisitorEvent.objects.count() == EventRecord.objects(type="page.viewed").count() == 2
+
+
 def test_what_a_look_finds_makes_another_one_due(
     api: Api, grace: Contact, run_jobs: Callable[[], int]
 ) -> None:

@@ -4,10 +4,19 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, StrictBool, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StrictBool,
+    ValidationError,
+    model_validator,
+)
 from pydantic.alias_generators import to_camel
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
+from schemas.visits import Visit
 from web.public import fields
 from web.public.fields import (
     Email,
@@ -55,18 +64,26 @@ class Device(Body):
     timezone: Line = None
 
 
-class TrackedEvent(Body):
+def _given(device: Device) -> dict[str, Any]:
+    return {name: value for name, value in device if value is not None}
+
+
+class TrackedEvent(Visit, Body):
+    """A visit as strangers send it. Once validated it is one, so none of its fields is looked at twice."""
+
+    model_config = ConfigDict(populate_by_name=False)
+
     workspace_id: Id
     visitor_id: Label
     session_id: Label
     event_type: Label  # page_view, button_click, …; any other string is a custom type
     event_name: Label
     url: WebAddress
-    timestamp: Moment
+    happened_at: Moment = Field(alias="timestamp")
     referrer: Text = None
-    properties: Properties = {}
-    device: Device = Device()
-    utm: Annotated[dict[Key, Line], Field(max_length=20)] = {}
+    properties: Properties = Field(default_factory=dict)
+    device: Annotated[Device, AfterValidator(_given)] = Field(default_factory=dict)  # type: ignore[assignment]  # becomes the object
+    utm: Annotated[dict[Key, Line], Field(max_length=20)] = Field(default_factory=dict)
     sdk_version: Line = None
 
 

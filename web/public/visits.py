@@ -12,8 +12,6 @@ from schemas.visits import Visit
 from web.public import visitors
 from web.public.bodies import TrackedEvent
 
-SAME = Visit.model_fields.keys() - {"device", "happened_at"}  # fields of both
-
 
 def accept(tracked: Sequence[tuple[Workspace, TrackedEvent]]) -> int:
     """Publish the events of visitors who may be tracked; returns how many those were. Safe to repeat."""
@@ -25,15 +23,8 @@ def accept(tracked: Sequence[tuple[Workspace, TrackedEvent]]) -> int:
     ]
     by_workspace: dict[ObjectId, list[Visit]] = {}
     for event in kept:
-        by_workspace.setdefault(event.workspace_id, []).append(_visit(event))
+        by_workspace.setdefault(event.workspace_id, []).append(event)
     with events.batch(in_group=True):
         for workspace_id, visits in by_workspace.items():
             pages.tracked(workspace_id, visits)
     return len(kept)
-
-
-def _visit(event: TrackedEvent) -> Visit:
-    """Of what has been validated; a second look at each of its fields would cost as much as the first."""
-    fields = {name: getattr(event, name) for name in SAME}
-    device = {name: value for name, value in event.device if value is not None}
-    return Visit.model_construct(**fields, device=device, happened_at=event.timestamp)
