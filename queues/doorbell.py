@@ -31,6 +31,7 @@ class Doorbell:
         self._client_id = 0
         self._is_waiting = False
         self._is_interrupted = False
+        self._is_to_end = False  # this wait, or the next one
 
     def ring(self) -> None:
         self._connection.rpush(self._bell, "1")
@@ -39,9 +40,19 @@ class Doorbell:
         """Return when the bell rings, or (False) the time is over."""
         self._is_waiting = True  # before the look at _is_interrupted: so interrupt() cannot miss a wait
         try:
-            return not self._is_interrupted and self._block(min(max(seconds, SHORTEST), self._longest))
+            is_over = self._is_interrupted or self._is_to_end
+            return not is_over and self._block(min(max(seconds, SHORTEST), self._longest))
         finally:
-            self._is_waiting = False
+            self._is_waiting = self._is_to_end = False
+
+    def end_wait(self) -> None:
+        """End this wait, or the next one. It writes nothing, so a full Redis allows it."""
+        self._is_to_end = True
+        deadline = time.monotonic() + PATIENCE
+        while self._is_waiting and self._is_to_end and time.monotonic() < deadline:
+            with suppress(RedisError):  # an absent Redis ends the wait by itself
+                self._connection.client_unblock(self._client_id)
+            time.sleep(INTERRUPT_PAUSE)  # the wait may not have reached Redis yet
 
     def interrupt(self) -> None:
         """End a wait at once and for good."""

@@ -17,6 +17,7 @@ from typing import Any, TypeGuard
 
 import structlog
 from redis import Redis, RedisError
+from redis.exceptions import OutOfMemoryError
 from rq.command import parse_payload
 from rq.exceptions import AbandonedJobError, NoSuchJobError
 from rq.executions import Execution
@@ -139,7 +140,15 @@ class Performer(BaseWorker):
         with self._failing:  # RQ has one place for the id of a stopped job
             self._stopped_job_id = job.id if self._was_stopped(job) else None
             super().handle_job_failure(job, *args, **kwargs)
-        self._doorbell.ring()  # it may be due again in a second
+        self._ring()  # it may be due again in a second
+
+    def _ring(self) -> None:
+        """Somebody has to look: who waits first, or this worker while Redis is full and takes no ring."""
+        try:
+            self._doorbell.ring()
+        except OutOfMemoryError:
+            log.warning("⚠️  Redis is full: its bell cannot be rung, so only this worker looks now")
+            self._doorbell.end_wait()
 
     def _failure(self, job: Job, error: str) -> Call:
         claimed, ended_at = self._mine.claimed, job.ended_at or datetime.now(UTC)

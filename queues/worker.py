@@ -99,7 +99,7 @@ class Worker(Performer):
         self._report_quarantined(news.quarantined)
         is_due_sooner = news.due_at is not None and news.due_at < self._wakes_at - SOON
         if is_due_sooner or news.is_suspect_waiting:
-            self._doorbell.ring()  # the main thread, here or elsewhere, has to look
+            self._ring()  # the main thread, here or elsewhere, has to look
 
     def _seconds_to_wait(self, due_at: float | None) -> float:
         longest = DRAIN_DELAY if self._slots.are_all_free else SHOW_AFTER if self._unshown() else HEARTBEAT
