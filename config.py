@@ -65,6 +65,7 @@ class Settings(BaseSettings):
     queue_max_jobs_per_second: float = Field(
         5, ge=0, description="Jobs started per second and queue, all workers together; 0 = no limit"
     )
+    queue_rates: str = Field("", description="Other limits for some queues, like email-sync=2,ai-jobs=0.5")
     completed_jobs_keep_hours: int = Field(24, ge=0, description="Hours a completed job is kept")
     completed_jobs_keep: int = Field(1_000, ge=0, description="Completed jobs kept per queue at most")
     failed_jobs_keep_days: int = Field(7, ge=1, description="Days a dead letter is kept")
@@ -129,6 +130,12 @@ class Settings(BaseSettings):
         schemes = SCHEMES[str(info.field_name)]
         if value and urlsplit(value.get_secret_value()).scheme not in schemes:
             raise ValueError(f"must begin with {' or '.join(f'{scheme}://' for scheme in schemes)}")
+        return value
+
+    @field_validator("queue_rates")
+    @classmethod
+    def _are_rates(cls, value: str) -> str:
+        rates(value)
         return value
 
     @field_validator("redis_url")
@@ -256,6 +263,20 @@ class Settings(BaseSettings):
     @property
     def time_zone(self) -> ZoneInfo:
         return ZoneInfo(self.tz)
+
+
+def rates(text: str) -> dict[str, float]:
+    """Jobs per second by queue, of `queue=number, …`. Raises `ValueError` naming what is wrong."""
+    found = {}
+    for part in filter(str.strip, text.split(",")):
+        queue, _, number = map(str.strip, part.partition("="))
+        try:
+            found[queue] = float(number)
+        except ValueError:
+            raise ValueError(f"{part.strip()!r} must be like email-sync=2") from None
+        if not 0 <= found[queue] < float("inf"):
+            raise ValueError(f"{part.strip()!r}: the number must be 0 (no limit) or more")
+    return found
 
 
 def _explain(error: ValidationError) -> str:

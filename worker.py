@@ -19,7 +19,7 @@ import config
 from consumers import dispatch
 from jobs import automation_step
 from models import store
-from queues import hangs, profiles, register
+from queues import hangs, profiles, rates, register
 from queues.connection import RedisError, connect
 from queues.exchange import RECONNECT
 from queues.supervisor import Supervisor
@@ -34,6 +34,7 @@ def main() -> None:
     parser.add_argument("--one", action="store_true", help="be a child of the process that runs several")
     settings = config.settings()
     logs.configure(settings.log_format, settings.log_level, for_good=True)
+    rates.check()
     is_alone = settings.worker_processes == 1 and not (settings.worker_max_jobs or settings.worker_max_mb)
     is_child = parser.parse_args().one
     if is_child:

@@ -14,7 +14,7 @@ What a job is                 names, new_job, job, keys; RQ's tools use job.Job 
 What runs on a worker         slots, pace, timeouts, progress; hangs, supervisor
 What is due or stalled        lua/bring_back, at every look; locks are renewed by heartbeat
 What waits for others         chains, batches; lua/settle, at each end of a run
-Who goes first                lua/lanes: the workspaces of a long queue take turns; pause
+Who goes first                lua/lanes: the workspaces of a long queue take turns; rates, pause
 What ended, or did not        dead_letters, retention, erase; hand_back; mark: what a fallen Redis still knows
 How things stand              counts, job_state, records, tally, register; heartbeats: who is alive
 What runs when                cron.py, then the other cron_*; lease

@@ -16,8 +16,7 @@ from redis import Redis
 from rq.executions import Execution
 from rq.job import JobStatus
 
-import config
-from queues import times
+from queues import rates, times
 from queues.job import Job
 from queues.names import BY_PRIORITY, QUEUES
 from queues.scripts import Call, run
@@ -111,15 +110,7 @@ def call(
 
 def _queues() -> str:
     """Each queue with its limits, as the script takes them."""
-    default = config.settings().queue_max_jobs_per_second
-    return "".join(
-        [f"{name} {_per_second(name, default)} {QUEUES[name].max_running};" for name in BY_PRIORITY]
-    )
-
-
-def _per_second(name: str, default: float) -> float:
-    own = QUEUES[name].max_per_second
-    return default if own is None else own
+    return "".join([f"{name} {rates.per_second(name)} {QUEUES[name].max_running};" for name in BY_PRIORITY])
 
 
 def answer(connection: Redis, worker_name: str, reply: list[Any]) -> Claim:

@@ -19,7 +19,7 @@ class QueueOptions:
     priority: Priority
     timeout: int = 180  # seconds a job may run
     retry_waits: tuple[int, ...] = (1, 5, 30)  # seconds before each retry; then it is a dead letter
-    max_per_second: float | None = None  # starts, all workers together; None: QUEUE_MAX_JOBS_PER_SECOND
+    max_per_second: float | None = None  # starts, all workers together; None: as settings say
     max_running: int = 0  # jobs at once, all workers together; 0 = no limit
 
 

@@ -280,3 +280,9 @@ def test_a_password_given_in_parts_opens_a_real_redis(read: Read, redis_process:
         assert client_of(settings).ping()
     finally:
         admin.acl_setuser("default", enabled=True, nopass=True)
+
+
+@pytest.mark.parametrize("text", ["analytics", "analytics=fast", "analytics=-1", "analytics=nan"])
+def test_a_rate_that_is_none_is_refused_and_named(text: str, read: Read) -> None:
+    message = refusal(read, DEMO="1", QUEUE_RATES=f"email-sync=2,{text}")
+    assert f"QUEUE_RATES: {text!r}" in message

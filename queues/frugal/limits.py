@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Sequence
 
-import config
+from queues import rates
 from queues.claim import Claimed
 from queues.names import QUEUES
 
@@ -17,12 +17,12 @@ class Limits:
         self._arrivals: dict[str, float] = {}  # monotonic: when a steady stream would have come so far
 
     def note_start(self, queue: str) -> None:
-        if rate := _rate(queue):
+        if rate := rates.per_second(queue):
             self._arrivals[queue] = max(time.monotonic(), self._arrivals.get(queue, 0.0)) + 1 / rate
 
     def opens_in(self, queue: str) -> float:
         """Seconds until the queue's rate allows a start; up to one second's worth may come at once."""
-        rate = _rate(queue)
+        rate = rates.per_second(queue)
         if not rate:
             return 0.0
         slack = (max(1.0, rate) - 1) / rate
@@ -37,8 +37,3 @@ def is_full(queue: str, running: Iterable[Claimed]) -> bool:
     """Whether so many of the queue's jobs run here that no other may start."""
     most = QUEUES[queue].max_running
     return bool(most) and sum(claimed.job.origin == queue for claimed in running) >= most
-
-
-def _rate(queue: str) -> float:
-    own = QUEUES[queue].max_per_second
-    return config.settings().queue_max_jobs_per_second if own is None else own

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
 import pytest
 
-from queues import claim, names, pause
+import config
+from queues import claim, names, pause, rates
 from queues.connection import redis
 from queues.enqueue import enqueue, enqueue_many
+from queues.frugal.limits import Limits
 from queues.names import QueueOptions, UnknownQueue
-from tests.queues.conftest import StartWorker, ledger, new_job
+from tests.queues.conftest import ROOT, StartWorker, ledger, new_job
 from tests.waiting import wait_until
 
 FAST = {"QUEUE_MAX_JOBS_PER_SECOND": "0"}
@@ -72,3 +78,49 @@ def test_a_queue_s_own_rate_goes_before_the_setting(
     assert [c.job.id for c in first.claimed] == ["c0"]
     assert first.due_at
     assert first.due_at == NOON.timestamp() + 1
+
+
+@pytest.fixture
+def set_rates(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], None]]:
+    """QUEUE_RATES, for this process."""
+
+    def set_to(text: str) -> None:
+        monkeypatch.setenv("QUEUE_RATES", text)
+        config.settings.cache_clear()
+
+    yield set_to
+    config.settings.cache_clear()
+
+
+def test_a_rate_in_the_settings_goes_before_the_queue_s_own(
+    clean_redis: None, monkeypatch: pytest.MonkeyPatch, set_rates: Callable[[str], None]
+) -> None:
+    slow = QueueOptions("analytics", "slow", names.Priority.LOW, max_per_second=1)
+    monkeypatch.setitem(names.QUEUES, "analytics", slow)
+    set_rates("analytics = 2, ai-jobs=0")
+    enqueue_many([new_job("note", f"c{n}", what=str(n)) for n in range(5)])
+    assert take(3) == ["c0", "c1"]
+    assert [rates.per_second(queue) for queue in ("analytics", "ai-jobs", "email-sync")] == [2, 0, 5]
+
+
+def test_a_frugal_worker_obeys_it_too(set_rates: Callable[[str], None]) -> None:
+    set_rates("analytics=0.5")
+    limits = Limits()
+    limits.note_start("analytics")
+    limits.note_start("email-sync")
+    assert 1 < limits.opens_in("analytics") <= 2
+    assert limits.opens_in("email-sync") == 0
+
+
+def test_a_worker_with_a_rate_for_a_queue_that_does_not_exist_does_not_start() -> None:
+    worker = subprocess.run(
+        [sys.executable, "worker.py"],
+        cwd=ROOT,
+        env={**os.environ, "QUEUE_RATES": "analytics=1,nope=2"},
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert worker.returncode == 1
+    assert "QUEUE_RATES: there is no queue 'nope'; there are: " in worker.stderr
