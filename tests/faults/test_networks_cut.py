@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
+import config
 from queues.connection import redis
 from queues.enqueue import enqueue_many
 from tests.faults.conftest import StartWorker, assert_nothing_is_under_way, has_finished, new_job
@@ -68,7 +69,8 @@ def test_a_time_without_network_loses_no_job_and_repeats_none(
 
 
 def wait_for_ends_of_others(ids: list[str], worker: Process, ledger: Ledger) -> None:
-    """The worker whose network is whole does all that the others had not taken."""
-    wait_until(lambda: not redis().llen("rq:queue:analytics"), timeout=40, what="an empty queue")
+    """The worker whose network is whole does all that the others had not taken, or heard a bell for."""
+    heard = 2 if config.settings().is_frugal else 0  # such a job waits until its bell counts as lost
+    wait_until(lambda: redis().llen("rq:queue:analytics") <= heard, timeout=40, what="an empty queue")
     assert worker.pid in ledger.pids()
-    assert sum(map(has_finished, ids)) >= JOBS - 6 - 3
+    assert sum(map(has_finished, ids)) >= JOBS - 6 - 3 - heard
