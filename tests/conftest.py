@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from pymongo import monitoring
+from pymongo.collection import Collection
 from pymongo.monitoring import (
     CommandFailedEvent,
     CommandListener,
@@ -76,13 +77,24 @@ def _store_ready() -> Iterator[None]:
     store.disconnect()
 
 
+def _holding_documents(collections: list[Collection]) -> list[str]:
+    """Names of those that hold a document: one question, where emptying all would be a command for each."""
+    first, *others = ([{"$limit": 1}, {"$project": {"name": {"$literal": c.name}}}] for c in collections)
+    unions = [
+        {"$unionWith": {"coll": c.name, "pipeline": look}}
+        for c, look in zip(collections[1:], others, strict=True)
+    ]
+    return [found["name"] for found in collections[0].aggregate([*first, *unions])]
+
+
 @pytest.fixture
 def clean_store(_store_ready: None) -> None:
     """The document store, with its indexes and without a document."""
     from models import store
 
-    for kind in store.documents():
-        kind._get_collection().delete_many({})
+    collections = {kind._get_collection().name: kind._get_collection() for kind in store.documents()}
+    for name in _holding_documents(list(collections.values())):
+        collections[name].delete_many({})
 
 
 @pytest.fixture
