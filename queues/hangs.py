@@ -6,7 +6,8 @@ The jobs come back when their locks lapse; the one that hangs a second process i
 
 A process that was stopped, as by Ctrl-Z, or by a pause of its container, is no hang, and goes on afterwards.
 So the first timer counts the time that the process computes. A call that hangs without computing is left to
-the second one: it counts all time, and waits for longer. Both are off while nothing runs.
+the second one: it counts all time, and allows twice as much, by default as long as a lock lasts: then others
+run its jobs anyway. Both are off while nothing runs.
 """
 
 from __future__ import annotations
@@ -21,13 +22,13 @@ from contextlib import suppress
 
 SETS_PER_LIMIT = 4  # how often the timers are set within the time that they allow
 SHORTEST = 0.1  # seconds between two of these
-STILL = 20  # times the limit that a process may stand still
+STILL = 2  # times the limit that a process may stand still
 
 
 class Guard:
     """Ends this process when jobs run and no Python has for that many seconds.
 
-    It dies of SIGPROF after that time of computing, or leaves with code 1 after twenty times that time.
+    It dies of SIGPROF after that time of computing, or leaves with code 1 after twice that time.
     """
 
     def __init__(self, seconds: float, is_idle: Callable[[], bool]):

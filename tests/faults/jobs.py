@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import re
 import threading
@@ -70,4 +71,11 @@ def hold_the_interpreter(job_id: str) -> None:
     """Sit in one C call that lets no other thread run: backtracking takes 2^40 steps."""
     note(job_id, "start")
     re.match(r"(a+)+$", "a" * 40 + "b")
+    note(job_id, "end")
+
+
+def sleep_with_the_interpreter(job_id: str) -> None:
+    """As `hold_the_interpreter`, in a call that waits and computes nothing."""
+    note(job_id, "start")
+    ctypes.PyDLL(None).sleep(600)
     note(job_id, "end")

@@ -93,15 +93,18 @@ def test_a_job_that_takes_all_memory_is_a_dead_letter_and_the_others_run(
     assert_nothing_is_under_way()
 
 
+@pytest.mark.parametrize(
+    ("hang", "code"), [("hold_the_interpreter", -signal.SIGPROF), ("sleep_with_the_interpreter", 1)]
+)
 def test_a_job_that_hangs_the_interpreter_ends_two_processes_and_is_quarantined(
-    start_worker: StartWorker, ledger: Ledger
+    hang: str, code: int, start_worker: StartWorker, ledger: Ledger
 ) -> None:
-    enqueue(new_job("hold_the_interpreter", "hang"))
+    enqueue(new_job(hang, "hang"))
     for life in (1, 2):
-        worker = start_worker(STUCK_AFTER="2")
+        worker = start_worker(STUCK_AFTER="1")
         assert wait_for_life(life, "hang", ledger) == worker.pid
-        assert worker.ended() == -signal.SIGPROF
-        assert "in hold_the_interpreter" in worker.log.read_text()
+        assert worker.ended() == code
+        assert f"in {hang}" in worker.log.read_text()
         lapse_locks_of(name_of(worker.pid) or "")
     others = enqueue_others()
     start_worker()

@@ -76,14 +76,14 @@ def test_an_idle_worker_that_stood_still_for_long_goes_on_and_a_job_that_hangs_i
 def test_a_worker_that_stood_still_for_long_while_a_job_ran_goes_on(
     start_worker: StartWorker, ledger: Ledger, tmp_path: Path
 ) -> None:
-    stuck_after = 1
+    stuck_after = 2
     gate = tmp_path / "gate"
     worker = start_worker(STUCK_AFTER=str(stuck_after))
     enqueue(new_job("wait_for_file", "held", path=str(gate)))
     wait_until(lambda: ledger.count("start") == {"held": 1})
     worker.send(signal.SIGSTOP)
     stopped_at = time.monotonic()
-    wait_until(lambda: time.monotonic() > stopped_at + 3 * stuck_after)
+    wait_until(lambda: time.monotonic() > stopped_at + 1.5 * stuck_after)
     worker.send(signal.SIGCONT)
     gate.touch()
     wait_until(lambda: status_of("held") == "finished")
