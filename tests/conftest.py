@@ -26,6 +26,7 @@ from pymongo.monitoring import (
 
 from sandbox import document_store, redis_server
 from sandbox.process import Server
+from tests.faults.proxy import Proxy
 
 FOLDER = Path(tempfile.mkdtemp(prefix="clianta-tests-"))
 _servers: list[Server] = []
@@ -75,6 +76,24 @@ def _store_ready() -> Iterator[None]:
     store.ensure_indexes()
     yield
     store.disconnect()
+
+
+@pytest.fixture
+def store_network(_store_ready: None) -> Iterator[Proxy]:
+    """What this process' connections to the store lead through."""
+    import config
+    from models import store
+
+    uri = urlsplit(config.settings().mongodb_uri.get_secret_value())
+    assert uri.port
+    proxy = Proxy(uri.port)
+    options = "&".join(filter(None, [uri.query, "directConnection=true"]))  # or it would get past the proxy
+    store.disconnect()
+    store.connect(uri._replace(netloc=f"127.0.0.1:{proxy.port}", query=options).geturl())
+    yield proxy
+    store.disconnect()
+    proxy.close()
+    store.connect(uri.geturl())
 
 
 def _holding_documents(collections: list[Collection]) -> list[str]:

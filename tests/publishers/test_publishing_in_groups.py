@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from urllib.parse import urlsplit
 
 import pytest
 from bson import ObjectId
 from pymongo.errors import AutoReconnect, DocumentTooLarge
 
-import config
 from models import store
 from models.event import EventRecord
 from publishers import events
@@ -39,42 +37,25 @@ def _is_away(problem: BaseException | None) -> bool:
     return isinstance(problem, Exception) and store.is_away(problem)
 
 
-@pytest.fixture
-def proxy() -> Iterator[Proxy]:
-    """A network to the store, for this process."""
-    uri = urlsplit(config.settings().mongodb_uri.get_secret_value())
-    assert uri.port
-    proxy = Proxy(uri.port)
-    store.disconnect()
-    options = "&".join(
-        filter(None, [uri.query, "directConnection=true"])
-    )  # it would find its way past the proxy
-    store.connect(uri._replace(netloc=f"127.0.0.1:{proxy.port}", query=options).geturl())
-    yield proxy
-    store.disconnect()
-    proxy.close()
-    store.connect(uri.geturl())
-
-
 def test_a_connection_that_fell_silent_holds_up_nobody_for_long(
-    proxy: Proxy, monkeypatch: pytest.MonkeyPatch
+    store_network: Proxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(events, "PATIENCE", 0.5)
     publish("before")
-    proxy.stall()
+    store_network.stall()
     with ThreadPoolExecutor(REQUESTS) as threads:
         found = [threads.submit(publish, str(number)) for number in range(REQUESTS)]
         problems = [future.exception(20) for future in found]
     assert [problem for problem in problems if not _is_away(problem)] == []
 
-    proxy.mend()
+    store_network.mend()
     for number in range(REQUESTS):
         publish(str(number))
     assert EventRecord.objects.count() == 1 + REQUESTS
     assert counts.counts([CRM_EVENTS])[0].waiting == 1 + REQUESTS
 
 
-def test_what_was_accepted_is_stored_though_the_network_is_cut_again_and_again(proxy: Proxy) -> None:
+def test_what_was_accepted_is_stored_though_the_network_is_cut_again_and_again(store_network: Proxy) -> None:
     accepted: list[str] = []
     refused: list[str] = []
 
@@ -90,8 +71,8 @@ def test_what_was_accepted_is_stored_though_the_network_is_cut_again_and_again(p
         found = [threads.submit(request, name) for name in names]
         for cut in range(CUTS):
             wait_until(lambda: len(accepted) + len(refused) >= cut * 40 + 5)  # noqa: B023 - it is asked at once
-            proxy.cut()
-            proxy.mend()
+            store_network.cut()
+            store_network.mend()
         assert [future.exception(60) for future in found] == [None] * len(names)
     stored = {record.key for record in EventRecord.objects.only("key")}
     assert refused
