@@ -26,8 +26,10 @@ install: $(STAMP) ## Create .venv with the pinned dependencies
 run: $(STAMP) ## Start everything: web, worker, scheduler, Redis, store, mail (PORT=5000 VAR=var)
 	@exec env PORT=$(PORT) VAR=$(VAR) $(BIN)/python -m sandbox.run
 
+# One process more than processors: tests often wait. In the order of the files, which ends with many short ones.
 test: $(STAMP) ## Run the whole test suite on a real Redis and a real document store
-	$(BIN)/python -m pytest --numprocesses auto --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest --numprocesses $(PROCESSES) --dist loadfile --no-loadscope-reorder $(ARGS)
+PROCESSES ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 
 # Faults are a matter of chance: so they are to pass again and again. Stops at the first failure.
 soak: $(STAMP) ## Run all seeds of the events' property tests, and the fault tests again and again (ROUNDS=20)
