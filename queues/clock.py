@@ -19,8 +19,9 @@ def follow(connection: Redis) -> None:
     Workers do at each heartbeat.
     """
     global _offset
+    thought = 0.0 if _offset is None else now()
     before = time.monotonic()
-    seconds, microseconds = map(int, run(connection, Call("follow", (), BY_PRIORITY))[0])
+    seconds, microseconds = map(int, run(connection, Call("follow", (), (thought, *BY_PRIORITY)))[0])
     _offset = seconds + microseconds / 1e6 - (before + time.monotonic()) / 2
 
 

@@ -7,7 +7,8 @@
 local due_at, quarantined = math.huge, {}
 local MOVED_AT_ONCE = 100 -- bounds the time of one call
 -- A lock that lapses is seen at once by whoever lives. When it was not, all workers were away; or Redis' clock was set
--- forward, and the owner lives: it gets the time to renew its lock.
+-- forward, and the owner lives: it gets the time to renew its lock. Once per run: a lone worker that dies young, again
+-- and again, would put it off for ever.
 local LATE, GRACE = 10, 30 -- seconds
 
 local function due_next(at) if at and tonumber(at) < due_at then due_at = tonumber(at) end end
@@ -58,10 +59,23 @@ local function was_running(queue, job)
   return status == 'started' or (status == 'scheduled' and not redis.call('ZSCORE', 'rq:scheduled:' .. queue, job))
 end
 
-local function take_away(queue, member, now, now_text, quarantine_text)
+local function parts(member)
   -- At the last colon: ids of executions have none, and other programs may give any id to a job.
   local job, execution = string.match(member, '^(.*):([^:]*)$')
-  if not job then job, execution = member, '' end
+  return job or member, execution or ''
+end
+
+local function spare(queue, member, now)
+  local job, execution = parts(member)
+  local hash = 'rq:job:' .. job
+  if redis.call('EXISTS', hash) == 0 or redis.call('HGET', hash, 'spared') == execution then return false end
+  redis.call('HSET', hash, 'spared', execution)
+  redis.call('ZADD', 'rq:wip:' .. queue, now + GRACE, member)
+  return true
+end
+
+local function take_away(queue, member, now, now_text, quarantine_text)
+  local job, execution = parts(member)
   redis.call('ZREM', 'rq:wip:' .. queue, member)
   redis.call('DEL', 'rq:execution:' .. member)
   redis.call('ZREM', 'rq:executions:' .. job, execution)
@@ -78,11 +92,8 @@ local function recover(queue, now, now_text, quarantine_text)
   local at = first_score(running)
   if not at or tonumber(at) >= now then return due_next(at) end
   for _, member in ipairs(first_due(running, now)) do
-    if tonumber(at) < now - LATE and tonumber(redis.call('ZSCORE', running, member)) < now - LATE then
-      redis.call('ZADD', running, now + GRACE, member)
-    else
-      take_away(queue, member, now, now_text, quarantine_text)
-    end
+    local is_late = tonumber(at) < now - LATE and tonumber(redis.call('ZSCORE', running, member)) < now - LATE
+    if not (is_late and spare(queue, member, now)) then take_away(queue, member, now, now_text, quarantine_text) end
   end
   due_next(first_score(running))
 end
