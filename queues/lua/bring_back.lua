@@ -7,8 +7,8 @@
 local due_at, quarantined = math.huge, {}
 local MOVED_AT_ONCE = 100 -- bounds the time of one call
 -- A lock that lapses is seen at once by whoever lives. When it was not, all workers were away; or Redis' clock was set
--- forward, and the owner lives: it gets the time to renew its lock. Once per run: a lone worker that dies young, again
--- and again, would put it off for ever.
+-- forward, and the owner lives: it gets the time to renew its lock. Once: a lone worker that dies young, again and again,
+-- would put it off for ever.
 local LATE, GRACE = 10, 30 -- seconds
 
 local function due_next(at) if at and tonumber(at) < due_at then due_at = tonumber(at) end end
@@ -65,12 +65,12 @@ local function parts(member)
   return job or member, execution or ''
 end
 
-local function spare(queue, member, now)
-  local job, execution = parts(member)
-  local hash = 'rq:job:' .. job
-  if redis.call('EXISTS', hash) == 0 or redis.call('HGET', hash, 'spared') == execution then return false end
-  redis.call('HSET', hash, 'spared', execution)
-  redis.call('ZADD', 'rq:wip:' .. queue, now + GRACE, member)
+-- `spared`: until when; a lock that lapses then was not renewed since.
+local function spare(queue, member, lapsed, now)
+  local running, hash = 'rq:wip:' .. queue, 'rq:job:' .. parts(member)
+  if redis.call('EXISTS', hash) == 0 or redis.call('HGET', hash, 'spared') == lapsed then return false end
+  redis.call('ZADD', running, now + GRACE, member)
+  redis.call('HSET', hash, 'spared', redis.call('ZSCORE', running, member))
   return true
 end
 
@@ -92,8 +92,11 @@ local function recover(queue, now, now_text, quarantine_text)
   local at = first_score(running)
   if not at or tonumber(at) >= now then return due_next(at) end
   for _, member in ipairs(first_due(running, now)) do
-    local is_late = tonumber(at) < now - LATE and tonumber(redis.call('ZSCORE', running, member)) < now - LATE
-    if not (is_late and spare(queue, member, now)) then take_away(queue, member, now, now_text, quarantine_text) end
+    local lapsed = tonumber(at) < now - LATE and redis.call('ZSCORE', running, member)
+    local is_late = lapsed and tonumber(lapsed) < now - LATE
+    if not (is_late and spare(queue, member, lapsed, now)) then
+      take_away(queue, member, now, now_text, quarantine_text)
+    end
   end
   due_next(first_score(running))
 end

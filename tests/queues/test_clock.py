@@ -7,9 +7,10 @@ from datetime import timedelta
 
 import pytest
 
-from queues import claim, clock, keys
+from queues import claim, clock, heartbeat, keys
 from queues.connection import redis
 from queues.enqueue import enqueue
+from queues.scripts import run
 from tests.queues.conftest import new_job
 
 HOUR = 3_600.0
@@ -76,3 +77,11 @@ def test_a_late_job_is_put_off_once_though_each_next_look_is_late_too() -> None:
     assert claim.claim(redis(), "dies young", 1, moment + timedelta(hours=1)).claimed == []
     taken = claim.claim(redis(), "next", 1, moment + timedelta(hours=2)).claimed
     assert [claimed.job.id for claimed in taken] == ["orphan"]
+
+
+def test_a_job_whose_owner_renews_its_lock_is_never_taken_by_a_worker_whose_clock_is_ahead() -> None:
+    enqueue(new_job("noop", "held", payload=""))
+    running = claim.claim(redis(), "owner", 1, clock.moment()).claimed
+    for _ in range(3):
+        assert claim.claim(redis(), "ahead", 1, clock.moment() + timedelta(hours=1)).claimed == []
+        assert run(redis(), heartbeat.call("owner", running)) == [[1]]
