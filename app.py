@@ -8,7 +8,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 import config
 from models import store
 from services import logs, sentry
-from web import admin, automations, cli, errors, health, patience, public, request_id, workspaces
+from web import admin, automations, cli, errors, health, public, request_id, workspaces
 
 
 def create_app() -> Flask:
@@ -28,7 +28,7 @@ def create_app() -> Flask:
         hops = settings.trusted_proxies
         proxied = ProxyFix(flask.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)
         flask.wsgi_app = proxied  # type: ignore[method-assign]  # Flask's advice for middleware
-    for part in (request_id, patience, errors, health, public, workspaces, automations, admin, cli):
+    for part in (request_id, errors, health, public, workspaces, automations, admin, cli):
         part.init_app(flask)
     return flask
 

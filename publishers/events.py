@@ -27,7 +27,7 @@ from schemas.event import Event, is_passing
 # By name: a publisher knows no consumer.
 DISPATCHER = "consumers.dispatch.handle"
 
-PATIENCE = 10.0  # seconds that the store may take for a group, for which all wait; far more than it needs
+PATIENCE = 5.0  # seconds that the store may take for a group, for which all wait; far more than it needs
 
 Commit = Callable[[Sequence[EventRecord]], Sequence[EventRecord]]
 
