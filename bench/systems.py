@@ -42,8 +42,8 @@ def _rq(name: str, worker_class: str, share: float) -> System:
 
 
 OURS = System("ours", (sys.executable, "worker.py"), _python("ours"), Path(sys.executable))
-RQ = _rq("rq", "rq.worker.Worker", share=0.08)
-RQ_SIMPLE = _rq("rq-simple", "rq.worker.SimpleWorker", share=0.3)
+RQ = _rq("rq", "rq.worker.Worker", share=0.06)
+RQ_SIMPLE = _rq("rq-simple", "rq.worker.SimpleWorker", share=0.2)
 HUEY = System(
     "huey",
     _program(f"huey_consumer bench.peers.huey_peer.huey -k thread -w {CONCURRENCY} --quiet"),
