@@ -74,17 +74,21 @@ local function spare(queue, member, lapsed, now)
   return true
 end
 
-local function take_away(queue, member, now, now_text, quarantine_text)
-  local job, execution = parts(member)
-  redis.call('ZREM', 'rq:wip:' .. queue, member)
-  redis.call('DEL', 'rq:execution:' .. member)
-  redis.call('ZREM', 'rq:executions:' .. job, execution)
-  if not was_running(queue, job) then return end
+-- Its worker died: it is tried again, or quarantined the second time.
+local function has_stalled(queue, job, now, now_text, quarantine_text)
   if redis.call('HINCRBY', 'rq:job:' .. job, 'stalls', 1) >= 2 then
     quarantine(queue, job, now, now_text, quarantine_text)
   else
     put_back(queue, job, 'LPUSH', now_text)
   end
+end
+
+local function take_away(queue, member, now, now_text, quarantine_text)
+  local job, execution = parts(member)
+  redis.call('ZREM', 'rq:wip:' .. queue, member)
+  redis.call('DEL', 'rq:execution:' .. member)
+  redis.call('ZREM', 'rq:executions:' .. job, execution)
+  if was_running(queue, job) then has_stalled(queue, job, now, now_text, quarantine_text) end
 end
 
 local function recover(queue, now, now_text, quarantine_text)

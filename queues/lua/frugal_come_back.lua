@@ -8,11 +8,7 @@ local function come_back(taken, now, now_text, quarantine_text)
   while job do
     local queue, status = unpack(redis.call('HMGET', 'rq:job:' .. job, 'origin', 'status'))
     if queue and (status == 'queued' or status == 'started') then
-      if redis.call('HINCRBY', 'rq:job:' .. job, 'stalls', 1) >= 2 then
-        quarantine(queue, job, now, now_text, quarantine_text)
-      else
-        put_back(queue, job, 'LPUSH', now_text)
-      end
+      has_stalled(queue, job, now, now_text, quarantine_text)
     end
     job = redis.call('LPOP', taken)
   end
