@@ -51,7 +51,7 @@ def bare() -> None:
     """Compared with itself on another size, not with a statement."""
 
 
-def check(contacts: int) -> None:  # noqa: ARG001 - as many, whatever the size of the CRM
+def check(_contacts: int) -> None:
     """Nobody is due any more, and half of the hundred were changed and told of. Raises RuntimeError."""
     told = EventRecord.objects(type="contact.updated").count()
     due = len(list(contact_enrichment.due(store.now() - contact_sync.FRESH)))

@@ -27,7 +27,7 @@ class Measured(Protocol):
     def run(self) -> None:
         """A tick, without the jobs that it enqueues."""
 
-    def check(self, contacts: int) -> None:
+    def check(self, contacts: int, /) -> None:
         """All was done. Raises RuntimeError."""
 
     def bare(self) -> None:

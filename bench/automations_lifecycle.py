@@ -54,7 +54,7 @@ def bare() -> None:
     """It is not compared with one: what is asked is that it costs what has changed."""
 
 
-def check(contacts: int) -> None:  # noqa: ARG001 - whatever their number
+def check(_contacts: int) -> None:
     """Half of the marked ones moved, each with row and event, and nobody is marked. Raises RuntimeError."""
     moved = LifecycleStep.objects.count(), EventRecord.objects.count()
     marked = Contact.objects(__raw__={contact_lifecycle.WORKSPACE: WORKSPACE}).count()

@@ -9,33 +9,16 @@ import time
 from typing import Any
 
 from pymongo import monitoring
-from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStartedEvent, CommandSucceededEvent
 
 import config
 from bench.automations_jobs import JOBS
+from bench.store_commands import StoreCommands
 from models import store
 from queues.connection import redis
 from queues.job import Job
 from services import logs
 
-
-class Counter(CommandListener):
-    """Counts the commands that are sent to the store."""
-
-    def __init__(self) -> None:
-        self.commands = 0
-
-    def started(self, event: CommandStartedEvent) -> None:  # noqa: ARG002 - whichever it is
-        self.commands += 1
-
-    def succeeded(self, event: CommandSucceededEvent) -> None:
-        """Counted when it started."""
-
-    def failed(self, event: CommandFailedEvent) -> None:
-        """Counted when it started."""
-
-
-counter = Counter()
+counter = StoreCommands()
 
 
 def main() -> None:
@@ -57,7 +40,7 @@ def main() -> None:
         ranges = _work_off(job.QUEUE)
 
     seconds = _seconds(run)
-    commands = counter.commands
+    commands = counter.sent
     job.check(int(contacts))
     bare = _seconds(job.bare)
     part = {

@@ -42,7 +42,7 @@ def bare() -> None:
     """Compared with itself on another size, not with a statement."""
 
 
-def check(contacts: int) -> None:  # noqa: ARG001 - as many, whatever the size of the CRM
+def check(_contacts: int) -> None:
     """A hundred contacts are recycled, with all that follows. Raises RuntimeError."""
     recycled, rows = Contact.objects(status="recycled").count(), LeadRecycling.objects.count()
     if (recycled, rows) != (DUE, DUE):

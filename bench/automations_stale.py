@@ -45,7 +45,7 @@ def bare() -> None:
     """Compared with itself on another size, not with a statement."""
 
 
-def check(deals: int) -> None:  # noqa: ARG001 - as many, whatever the size of the CRM
+def check(_deals: int) -> None:
     """A hundred deals are stale and told of, and no other. Raises RuntimeError."""
     told = EventRecord.objects(type="deal.stale").count()
     waiting = Deal.objects(status="open", silence__due_at__lte=TICK).count()

@@ -14,12 +14,12 @@ from typing import Any
 from bson import ObjectId
 from flask.testing import FlaskClient
 from pymongo import monitoring
-from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStartedEvent, CommandSucceededEvent
 
 import config
 from bench.billing import Meter
 from bench.events_handling import WORKSPACE, clicked, contacts
 from bench.events_tracking import batch
+from bench.store_commands import StoreCommands
 from models import store
 from models.activity import Activity
 from models.workspace import Workspace
@@ -34,20 +34,7 @@ from services import logs
 TRACK = "/api/public/track/event"
 
 
-class Commands(CommandListener):
-    sent = 0
-
-    def started(self, event: CommandStartedEvent) -> None:  # noqa: ARG002 - the driver's signature
-        self.sent += 1
-
-    def succeeded(self, event: CommandSucceededEvent) -> None:
-        """Counted when it started."""
-
-    def failed(self, event: CommandFailedEvent) -> None:
-        """Counted when it started."""
-
-
-commands = Commands()
+commands = StoreCommands()
 monitoring.register(commands)  # before the first client is made
 
 

@@ -44,10 +44,10 @@ class MemoryLedger:
     def table(self) -> Sequence[CronEntry]:
         return self._entries
 
-    def last_ticks(self, names: Iterable[str]) -> Mapping[str, datetime]:  # noqa: ARG002 - none is lost
+    def last_ticks(self, _names: Iterable[str]) -> Mapping[str, datetime]:  # none is lost
         return {}
 
-    def unfinished(self, names: Iterable[str]) -> Mapping[str, Sequence[str]]:  # noqa: ARG002 - all are short
+    def unfinished(self, _names: Iterable[str]) -> Mapping[str, Sequence[str]]:  # all are short
         return {}
 
     def record(self, plans: Sequence[Plan]) -> None:

@@ -16,10 +16,10 @@ class CronStore(Protocol):
     def table(self) -> Sequence[CronEntry]:
         """The cron table as it is at this moment, overrides applied. Asked at each wake-up."""
 
-    def last_ticks(self, names: Iterable[str]) -> Mapping[str, datetime]:
+    def last_ticks(self, names: Iterable[str], /) -> Mapping[str, datetime]:
         """When each entry's last known tick was due. Asked when Redis does not know the entry."""
 
-    def unfinished(self, names: Iterable[str]) -> Mapping[str, Sequence[str]]:
+    def unfinished(self, names: Iterable[str], /) -> Mapping[str, Sequence[str]]:
         """Ids of jobs of these entries that are not known to be over."""
 
     def record(self, plans: Sequence[Plan]) -> None:

@@ -9,6 +9,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import pytest
+
+import config
+
+SECRET = "a secret of some length"
+
 
 @dataclass(frozen=True)
 class Request:
@@ -25,6 +31,18 @@ class Sink:
     port: int
     requests: list[Request] = field(default_factory=list)
     answers: list[tuple[int, dict[str, str]]] = field(default_factory=lambda: [(204, {})])
+
+
+@contextmanager
+def allowed(monkeypatch: pytest.MonkeyPatch) -> Iterator[Sink]:
+    """A sink that webhooks may be sent to, though it is on loopback; they are signed with SECRET."""
+    monkeypatch.setenv("WEBHOOK_SECRET", SECRET)
+    monkeypatch.setenv("WEBHOOK_ALLOW_PRIVATE", "true")
+    config.settings.cache_clear()
+    with listening() as sink:
+        yield sink
+    monkeypatch.undo()
+    config.settings.cache_clear()
 
 
 @contextmanager

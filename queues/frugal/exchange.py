@@ -137,7 +137,7 @@ class FrugalExchange:
         """Whether nobody took the job for that of a dead worker, since this one was silent for so long."""
         return bool(self._patiently(lambda: self._connection.exists(claimed.execution.id)))
 
-    def next(self, done: Claimed) -> Claimed | None:  # noqa: ARG002 - the standard exchange looks at it
+    def next(self, _done: Claimed) -> Claimed | None:
         """None: the slot is free. What waits has rung for the main thread."""
         return None
 

@@ -12,7 +12,6 @@ from bson import ObjectId
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-import config
 from consumers import automations, dispatch
 from jobs import automation_step
 from models import store
@@ -30,7 +29,7 @@ from queues.connection import redis
 from services import webhook
 from tests.automations import automation, created
 from tests.killing import Killed, dying
-from tests.sink import Sink, listening
+from tests.sink import Sink, allowed
 
 COMPANY = "Navy"
 
@@ -57,13 +56,8 @@ STEPS: list[tuple[Any, str]] = [
 
 @pytest.fixture(scope="module")
 def sink() -> Iterator[Sink]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("WEBHOOK_SECRET", "a secret of some length")
-        patch.setenv("WEBHOOK_ALLOW_PRIVATE", "true")
-        config.settings.cache_clear()
-        with listening() as sink:
-            yield sink
-    config.settings.cache_clear()
+    with pytest.MonkeyPatch.context() as patch, allowed(patch) as sink:
+        yield sink
 
 
 def automate(workspace: Workspace, sink: Sink) -> None:

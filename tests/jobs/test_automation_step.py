@@ -39,10 +39,9 @@ from services import webhook
 from services.automation.actions import KINDS
 from services.merge_fields import MissingField
 from tests.automations import OWNER, TASK, automation, created, grace
-from tests.sink import Sink, listening
+from tests.sink import SECRET, Sink, allowed
 
 RunJobs = Callable[[], int]
-SECRET = "a secret of some length"
 ADA = ObjectId()
 MEMBERS = {OWNER: "bob", ADA: "ada"}
 
@@ -56,13 +55,8 @@ def workspace(stores: None) -> Workspace:
 @pytest.fixture
 def sink(monkeypatch: pytest.MonkeyPatch) -> Iterator[Sink]:
     """A receiver of webhooks on loopback, which is allowed here."""
-    monkeypatch.setenv("WEBHOOK_SECRET", SECRET)
-    monkeypatch.setenv("WEBHOOK_ALLOW_PRIVATE", "true")
-    config.settings.cache_clear()
-    with listening() as sink:
+    with allowed(monkeypatch) as sink:
         yield sink
-    monkeypatch.undo()
-    config.settings.cache_clear()
 
 
 def happens(workspace: Workspace, *actions: dict[str, Any], **fields: Any) -> str:

@@ -144,16 +144,21 @@ def test_a_following_event_that_fails_is_retried_in_a_job_of_its_own_and_holds_t
     assert record.seen == {contact: ["a", "b", "c"]}
 
 
+def die_with_the_next(event_id: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its job ends the event, and dies with the following one."""
+    with monkeypatch.context() as patched:
+        patched.setattr(dispatch, "_handle_following", _die)
+        with pytest.raises(Killed):
+            deliver(event_id)
+
+
 def test_who_dies_while_it_handles_the_next_gives_it_a_job_when_it_comes_back(
     record: Record, contact: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first, second = publish(contact, "a", "b")
     deliver(second)
     redis().delete(QUEUE)
-    with monkeypatch.context() as patched:
-        patched.setattr(dispatch, "_handle_following", _die)
-        with pytest.raises(Killed):
-            deliver(first)
+    die_with_the_next(first, monkeypatch)
     deliver(first)
 
     assert queued() == [f"event-{second}-1"]
@@ -168,10 +173,7 @@ def test_a_dead_letter_that_died_with_the_next_gives_it_a_job(
     deliver(second)
     deliver(third)
     redis().delete(QUEUE)
-    with monkeypatch.context() as patched:
-        patched.setattr(dispatch, "_handle_following", _die)
-        with pytest.raises(Killed):
-            deliver(first)
+    die_with_the_next(first, monkeypatch)
     job: Any = Job.fetch(f"event-{first}", connection=redis())
     dispatch.mark_abandoned(job, AbandonedJobError)
 

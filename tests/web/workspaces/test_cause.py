@@ -10,11 +10,10 @@ from typing import Any
 import pytest
 from bson import ObjectId
 
-import config
 from models.event import EventRecord
 from models.trigger_run import TriggerRun
 from tests.automations import automation, grace
-from tests.sink import Sink, listening
+from tests.sink import Sink, allowed
 from tests.web.automations.conftest import Api, api, other
 from tests.web.workspaces.test_events import ids, refusal, tell, updated
 
@@ -26,13 +25,8 @@ MOST = 30  # rounds after which a loop has no end
 @pytest.fixture
 def sink(monkeypatch: pytest.MonkeyPatch) -> Iterator[Sink]:
     """A receiver of webhooks on loopback, which is allowed here."""
-    monkeypatch.setenv("WEBHOOK_SECRET", "a secret of some length")
-    monkeypatch.setenv("WEBHOOK_ALLOW_PRIVATE", "true")
-    config.settings.cache_clear()
-    with listening() as sink:
+    with allowed(monkeypatch) as sink:
         yield sink
-    monkeypatch.undo()
-    config.settings.cache_clear()
 
 
 def loop(api: Api, run_jobs: Callable[[], int], sink: Sink, echo: tuple[str, ...], path: str) -> int:
