@@ -61,7 +61,7 @@ LOCK := --universal --python-version 3.11 --generate-hashes --no-emit-index-url 
 $(BENCH)/installed: requirements-bench.txt
 	$(PYTHON) -m venv $(BENCH)
 	$(BENCH)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-bench.txt
-	if command -v npm >/dev/null; then npm ci --silent --no-audit --no-fund --prefix $(BULLMQ); fi
+	if command -v npm >/dev/null; then npm ci --loglevel error --no-audit --no-fund --prefix $(BULLMQ); fi
 	@touch $@
 
 bench: $(BENCH)/installed ## Run the benchmarks: JSON per benchmark, fails when a goal is missed (ARGS=--quick)
