@@ -6,6 +6,7 @@ PORT   ?= 5000
 VAR    ?= var
 STAMP  := $(VENV)/installed
 BENCH  := .venv-bench
+EXPORTER := .venv-exporter
 BULLMQ := bench/peers/bullmq
 BENCHMARKS := throughput budget latency scale events automations
 
@@ -27,7 +28,7 @@ run: $(STAMP) ## Start everything: web, worker, scheduler, Redis, store, mail (P
 	@exec env PORT=$(PORT) VAR=$(VAR) $(BIN)/python -m sandbox.run
 
 # One process more than processors: tests often wait. In the order of the files, which ends with many short ones.
-test: $(STAMP) ## Run the whole test suite on a real Redis and a real document store
+test: $(STAMP) $(EXPORTER)/installed ## Run the whole test suite on a real Redis and a real document store
 	$(BIN)/python -m pytest --numprocesses $(PROCESSES) --dist loadfile --no-loadscope-reorder $(ARGS)
 PROCESSES ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 
@@ -55,7 +56,14 @@ lock: $(STAMP) ## Renew the requirements*.txt from setup.cfg
 	$(BIN)/uv pip compile setup.cfg $(LOCK) -o requirements.txt --upgrade --quiet
 	$(BIN)/uv pip compile setup.cfg $(LOCK) --extra dev -o requirements-dev.txt --upgrade --quiet
 	$(BIN)/uv pip compile setup.cfg $(LOCK) --extra bench -o requirements-bench.txt --upgrade --quiet
+	echo 'rq-exporter ==3.1.0' | $(BIN)/uv pip compile - $(LOCK) -o requirements-exporter.txt --upgrade --quiet
 LOCK := --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate
+
+# rq-exporter asks for an older RQ than ours, so it cannot share an environment with us (docs/rq-tools.md).
+$(EXPORTER)/installed: requirements-exporter.txt
+	$(PYTHON) -m venv $(EXPORTER)
+	$(EXPORTER)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-exporter.txt
+	@touch $@
 
 # The peers live in an environment of their own. BullMQ only where node is installed.
 $(BENCH)/installed: requirements-bench.txt
@@ -69,4 +77,4 @@ bench: $(BENCH)/installed ## Run the benchmarks: JSON per benchmark, fails when 
 		$(BENCH)/bin/python -m bench.$$name $(ARGS) || failed=1; done; exit $$failed
 
 clean: ## Remove the environments, caches and the data under VAR
-	rm -rf $(VENV) $(BENCH) $(BULLMQ)/node_modules $(VAR) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(BENCH) $(EXPORTER) $(BULLMQ)/node_modules $(VAR) .mypy_cache .ruff_cache .pytest_cache .hypothesis

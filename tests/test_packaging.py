@@ -15,7 +15,7 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[1]
 NOT_INSTALLED = ("tests", "sandbox", "bench")
-LOCKS = ("requirements.txt", "requirements-dev.txt", "requirements-bench.txt")
+LOCKS = ("requirements.txt", "requirements-dev.txt", "requirements-bench.txt", "requirements-exporter.txt")
 LOCKED = re.compile(r"^([A-Za-z0-9._-]+)(?:\[[^\]]*\])?==([^\s;\\]+)(?:\s*;([^\\]*))?", re.MULTILINE)
 
 pytestmark = pytest.mark.usefixtures("_store_ready")  # importing the app opens a connection; this closes it
