@@ -28,15 +28,18 @@ run: $(STAMP) ## Start everything: web, worker, scheduler, Redis, store, mail (P
 	@exec env PORT=$(PORT) VAR=$(VAR) $(BIN)/python -m sandbox.run
 
 # One process more than processors: tests often wait. In the order of the files, which ends with many short ones.
+PROCESSORS := $(shell getconf _NPROCESSORS_ONLN)
+PROCESSES ?= $(shell expr $(PROCESSORS) + 1)
 test: $(STAMP) $(EXPORTER)/installed ## Run the whole test suite on a real Redis and a real document store
 	$(BIN)/python -m pytest --numprocesses $(PROCESSES) --dist loadfile --no-loadscope-reorder $(ARGS)
-PROCESSES ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 
-# Faults are a matter of chance: so they are to pass again and again. Stops at the first failure.
+# Faults are a matter of chance: so they are to pass again and again. Stops at the first failure. Their tests mostly
+# wait, for locks that lapse say: so there are two processes per processor.
 soak: $(STAMP) ## Run all seeds of the events' property tests, and the fault tests again and again (ROUNDS=20)
 	$(BIN)/python -m pytest --numprocesses auto tests/consumers tests/publishers -m soak -o timeout=600 $(ARGS)
 	@for round in $$(seq $(ROUNDS)); do echo "soak: round $$round of $(ROUNDS), $$(date +%T)"; \
-		$(BIN)/python -m pytest --numprocesses auto --dist loadfile $(FAULTS) -m "soak or not soak" -o timeout=600 $(ARGS) || exit 1; done
+		$(BIN)/python -m pytest --numprocesses $(shell expr 2 '*' $(PROCESSORS)) --maxschedchunk 1 $(FAULTS) \
+			-m "soak or not soak" -o timeout=600 $(ARGS) || exit 1; done
 ROUNDS ?= 20
 FAULTS := tests/faults tests/queues/test_faults.py tests/queues/test_mishaps.py tests/queues/test_chains.py \
 	tests/queues/test_frugal_faults.py tests/test_scheduler_faults.py

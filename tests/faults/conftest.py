@@ -25,6 +25,11 @@ QUICK = {"QUEUE_MAX_JOBS_PER_SECOND": "0", "SHUTDOWN_GRACE": "3"}
 KEEP_ALL = {"COMPLETED_JOBS_KEEP": "1000000", "FAILED_JOBS_KEEP": "1000000"}  # or who ended could not be told
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The long ones first: else processes that have run all the others wait for the last of them."""
+    items.sort(key=lambda item: item.get_closest_marker("soak") is None)
+
+
 @pytest.fixture(params=["standard", "frugal"])
 def profile(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """Each of the engine's two: of this process, and of those that it starts."""
