@@ -18,11 +18,12 @@ from queues.enqueue import NewJob, enqueue
 APART = 0.1  # seconds between two jobs
 JITTER = 0.2  # of the wait, to both sides, so that jobs that failed together do not come back together
 RETRIES = 2
+Dues = dict[str, dict[float, float]]  # by job: the Unix times of its retries, and the monotonic clock's
 
 
 def retries(worker: Watched, jobs: int) -> dict[str, Any]:
     """In ms: `starts`, from the due time that Redis holds; `waits`, how far they are off the policy."""
-    dues: dict[str, set[float]] = defaultdict(set)
+    dues: Dues = defaultdict(dict)
     for _ in range(jobs):
         job_id = uuid4().hex
         enqueue(NewJob(names.CRM_EVENTS, "bench.jobs.fail_twice", job_id, {"name": job_id}))
@@ -32,20 +33,20 @@ def retries(worker: Watched, jobs: int) -> dict[str, Any]:
     started: dict[str, list[float]] = defaultdict(list)
     for entry in worker.starts():
         started[entry.name].append(entry.at)
-    found = [distances(runs, sorted(dues[job_id])) for job_id, runs in started.items()]
+    found = [distances(runs, sorted(dues[job_id].values())) for job_id, runs in started.items()]
     return {
         "starts": [late for each in found for late in each[0]],
         "waits": [off for each in found for off in each[1]],
     }
 
 
-def look(dues: dict[str, set[float]]) -> None:
-    """Note the due times of retries, by the monotonic clock; each waits for longer than a look takes."""
+def look(dues: Dues) -> None:
+    """Note the due times of retries; each waits for longer than a look takes."""
     registry = ScheduledJobRegistry.key_template.format(names.CRM_EVENTS)
     offset = time.monotonic() - time.time()
     scheduled: Any = redis().zrange(registry, 0, -1, withscores=True)
     for job_id, due in scheduled:
-        dues[job_id.decode()].add(round(due + offset, 3))
+        dues[job_id.decode()].setdefault(due, due + offset)
 
 
 def distances(runs: list[float], dues: list[float]) -> tuple[list[float], list[float]]:

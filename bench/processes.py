@@ -16,7 +16,7 @@ POLL = 0.02  # seconds
 
 
 class Failed(RuntimeError):
-    """A program of the benchmark ended or hung; the message holds the end of its log."""
+    """A program of the benchmark ended or hung; the message holds the end of its log, and the reason last."""
 
 
 @contextmanager
@@ -37,7 +37,7 @@ def running(
     try:
         yield process
     except Failed as failure:
-        raise Failed(f"{failure}; the end of {command[0]}'s log:\n{_tail(log)}") from None
+        raise Failed(f"the end of {command[0]}'s log:\n{_tail(log)}\n{failure}") from None
     finally:
         _stop(process)
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+import time
+from collections import defaultdict
 from dataclasses import replace
 from itertools import pairwise
 from typing import Any
@@ -12,6 +14,7 @@ import pytest
 from bench import latency, latency_retries, latency_starts
 from bench.latency import Found, Part
 from bench.processes import Failed
+from queues.connection import redis
 
 ROUND: Part = {"rate": 1_000.0, "pace": 1.0, "idle": [3.0] * 99 + [80.0], "load": [5.0] * 100}
 GOOD = Found([ROUND] * 3, {"starts": [4.0, 9.0], "waits": [0.0]}, {"starts": [5.0], "enqueues": [2.0]})
@@ -60,6 +63,20 @@ def test_a_wait_outside_the_policys_jitter_counts() -> None:
 def test_a_retry_that_is_missing_fails_the_benchmark() -> None:
     with pytest.raises(Failed):
         latency_retries.distances([10.0, 11.0], [11.0])
+
+
+def test_a_due_time_that_is_seen_twice_counts_once_though_the_clocks_drift(
+    clean_redis: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    redis().zadd("rq:scheduled:crm-events", {"job": time.time() + 60})
+    dues: latency_retries.Dues = defaultdict(dict)
+    latency_retries.look(dues)
+    wall = time.time
+    monkeypatch.setattr(time, "time", lambda: wall() + 0.002)  # set by as much in between
+
+    latency_retries.look(dues)
+
+    assert len(dues["job"]) == 1
 
 
 def test_arrivals_come_at_the_planned_rate_and_unevenly() -> None:
