@@ -15,7 +15,7 @@ import threading
 import time
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import structlog
 from redis import Redis, RedisError
@@ -30,7 +30,7 @@ from queues.job import Job
 
 log = structlog.get_logger()
 
-RECONNECT = 2.0  # seconds between two tries to reach an absent Redis
+RECONNECT = 2.0  # seconds between two tries to reach an absent Redis, or to make it hold our table
 HEARTBEAT = 60.0  # seconds between two signs of life at most; the key lapses after two and a half
 EARLY = 0.25  # seconds before a tick that the wait on the bell ends: Redis ends one up to 0.1 s late
 
@@ -104,6 +104,10 @@ class Scheduler(CronTable):
         marks |= self._set_back(marks, moment)
         marks |= self._tick(marks, moment)
         self._show_life_when_due()
+        if (
+            self.table.keys() - marks.keys()
+        ):  # the scheduler of another version took them out, during a deploy
+            return moment + timedelta(seconds=RECONNECT)
         return min((marks[name].due for name in self.table), default=None)
 
     # The table.

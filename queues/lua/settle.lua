@@ -7,8 +7,8 @@
 -- abandon(job, at): the job will never run again; what can never come true without it is cancelled
 --
 -- cost     a job that others wait for: SMEMBERS and per job that waits HMGET, SMEMBERS, ZREM, SREM, DEL,
---          then HSET, PERSIST, push. A member of a batch: SREM, SCARD. A webhook: XREVRANGE, EXISTS, 2 HSET,
---          PERSIST, push.
+--          then HSET, PERSIST, push. A member of a batch: SREM, SCARD; a dead letter SMOVE, 2 TTL, 2 EXPIRE, HGET,
+--          SCARD. A webhook: XREVRANGE, EXISTS, 2 HSET, PERSIST, push.
 
 -- include push
 
@@ -116,6 +116,12 @@ local function bury_callback(batch, at)
   settle(batch, 'failed', at, queue, unpack(redis.call('HMGET', 'rq:job:' .. batch, 'batch', 'webhook')))
 end
 
+-- A dead letter's hash may lapse before the trim looks, which could not tell then who waits for it.
+local function outlive(job, seconds)
+  local left = redis.call('TTL', 'rq:job:' .. job)
+  if left >= 0 and left < seconds then redis.call('EXPIRE', 'rq:job:' .. job, seconds) end
+end
+
 local function count(batch, job, outcome, at)
   local key = 'clianta:batch:' .. batch
   if outcome == 'finished' then
@@ -123,7 +129,9 @@ local function count(batch, job, outcome, at)
     if redis.call('SREM', key .. ':waiting', job) == 0 and redis.call('SREM', key .. ':failed', job) == 0 then return end
   else
     if redis.call('SMOVE', key .. ':waiting', key .. ':failed', job) == 0 then return end
-    redis.call('EXPIRE', key .. ':failed', math.max(1, redis.call('TTL', key)))
+    local left = math.max(1, redis.call('TTL', key))
+    redis.call('EXPIRE', key .. ':failed', left)
+    outlive(job, left)
     if redis.call('HGET', key, 'on_failure') == 'fail' then bury_callback(batch, at) end
   end
   complete_when_done(batch, at)

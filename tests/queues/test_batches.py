@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from queues import batches, dead_letters, keys
+from queues import batches, dead_letters, keys, retention
 from queues.batches import batch, progress
 from queues.connection import redis
 from queues.enqueue import NewJob, cancel, enqueue
@@ -210,6 +210,31 @@ def test_giving_up_a_job_cancels_the_callback_that_waits_for_it(
         run_jobs()
     assert status_of("all-done") == "canceled"
     assert "all done" not in ledger()
+
+
+@pytest.mark.parametrize("worker", ["ours", "stock"])
+def test_a_dead_letter_that_lapses_cancels_the_callback_that_waits_for_it(
+    worker: str, start_worker: StartWorker, run_jobs: Callable[[], int]
+) -> None:
+    batch([*notes(2), breaking()], then())
+    if worker == "ours":
+        start_worker(**FAST)
+    else:
+        run_jobs()
+    wait_until(lambda: state() == (3, 2, 1, False))
+    pass_time(redis().zscore("rq:failed:analytics", "bad") - time.time() + 1)
+    retention.trim(redis())
+    assert status_of("all-done") == "canceled"
+    assert redis().keys("rq:*bad*") == []
+
+
+def pass_time(seconds: float) -> None:
+    """As if it had passed for all that lapses: keys by themselves, dead letters at the next trim."""
+    for key in redis().keys("*"):
+        if (left := redis().ttl(key)) >= 0:
+            redis().expire(key, int(left - seconds))  # at once when it is none
+    for member, score in redis().zrange("rq:failed:analytics", 0, -1, withscores=True):
+        redis().zadd("rq:failed:analytics", {member: score - seconds})
 
 
 def test_giving_up_a_job_lets_a_batch_go_on_that_does_not_mind(run_jobs: Callable[[], int]) -> None:

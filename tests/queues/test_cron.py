@@ -6,7 +6,7 @@ import threading
 import zlib
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -165,6 +165,22 @@ def test_the_schedule_is_rebuilt_when_redis_comes_back_empty(table: tuple[CronEn
     assert cron.wake(NOON + 5 * MINUTE) == NOON + 10 * MINUTE
     assert cron.names() == {"mail", "nightly"}
     assert redis().exists(cron.key)
+
+
+def test_an_entry_that_another_version_takes_out_is_soon_put_back(
+    table: tuple[CronEntry, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cron = scheduler(Memory(*table))
+    register = cron.register
+
+    def register_at_the_same_time(moment: datetime) -> None:
+        register(moment)
+        scheduler(Memory(table[1])).wake(moment)  # it does not know the first one
+
+    monkeypatch.setattr(cron, "register", register_at_the_same_time)
+    assert cron.wake(NOON) == NOON + timedelta(seconds=2)
+    monkeypatch.setattr(cron, "register", register)
+    assert cron.wake(NOON + MINUTE) == NOON + 5 * MINUTE
 
 
 def test_a_redis_that_was_lost_around_a_tick_loses_no_tick(table: tuple[CronEntry, ...]) -> None:
