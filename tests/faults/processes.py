@@ -18,6 +18,10 @@ from tests.waiting import wait_until
 
 ROOT = Path(__file__).parents[2]
 STOP_SECONDS = 15  # longer than the grace of the workers
+# How queues/hangs.py ends a process that computes. On a busy machine it may compute for less than half of the
+# time, and meet the limit of all time, whose code is 1, before that of computing.
+HUNG_COMPUTING = (-signal.SIGPROF, 1)
+HUNG_STILL = (1,)
 
 
 @dataclass(frozen=True)
