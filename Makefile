@@ -9,6 +9,7 @@ BENCH  := .venv-bench
 EXPORTER := .venv-exporter
 BULLMQ := bench/peers/bullmq
 BENCHMARKS := throughput budget latency scale events automations
+BOTH_PROFILES := budget latency
 
 .DEFAULT_GOAL := help
 .PHONY: help install run test soak lint format lock bench clean
@@ -76,8 +77,10 @@ $(BENCH)/installed: requirements-bench.txt
 	@touch $@
 
 bench: $(BENCH)/installed ## Run the benchmarks: JSON per benchmark, fails when a goal is missed (ARGS=--quick)
-	@failed=0; for name in $(BENCHMARKS); do \
-		$(BENCH)/bin/python -m bench.$$name $(ARGS) || failed=1; done; exit $$failed
+	@failed=0; run() { $(BENCH)/bin/python -m bench."$$@" $(ARGS) || failed=1; }; \
+		for name in $(filter-out $(BOTH_PROFILES),$(BENCHMARKS)); do run $$name; done; \
+		for name in $(BOTH_PROFILES); do for profile in standard frugal; do run $$name --profile $$profile; done; done; \
+		exit $$failed
 
 clean: ## Remove the environments, caches and the data under VAR
 	rm -rf $(VENV) $(BENCH) $(EXPORTER) $(BULLMQ)/node_modules $(VAR) .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -16,8 +16,12 @@ def noop(payload: str) -> int:
     return len(payload)
 
 
+ticked: list[str] = []  # due times of the ticks whose jobs ran in this process
+
+
 def tick(tick: str) -> None:
     """A scheduled job that finds nothing to do."""
+    ticked.append(tick)
 
 
 def noted(name: str) -> None:

@@ -18,9 +18,8 @@ import config
 from bench import processes, watched
 from bench.schedule import EACH_MINUTE, MemoryLedger
 from bench.watched import SECONDS, Watched
-from queues import keys
+from queues import keys, profiles
 from queues.connection import connect, redis
-from queues.cron import Scheduler
 from queues.cron_plan import Plan
 
 LEAD = timedelta(seconds=1)
@@ -45,7 +44,7 @@ class TimedLedger(MemoryLedger):
 def ticks(worker: Watched, number: int) -> dict[str, Any]:
     """In ms from the due time: `enqueues`, when its job was on the queue; `starts`."""
     kept, stop = TimedLedger(), threading.Event()
-    scheduler = Scheduler(kept, connect(config.settings().redis_location))
+    scheduler = profiles.scheduler()(kept, connect(config.settings().redis_location))
     due: dict[str, float] = {}  # by the monotonic clock
     with time_machine.travel(datetime.now(UTC).replace(second=30), tick=True) as clock:
         threading.Thread(target=scheduler.run, args=(stop,), daemon=True).start()

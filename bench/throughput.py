@@ -46,7 +46,7 @@ class Round:
 def main() -> int:
     options = parser(__doc__).parse_args()
     sizes = QUICK if options.quick else FULL
-    with environment.place() as place:
+    with environment.place(QUEUE_PROFILE="standard", QUEUE_CONCURRENCY=systems.CONCURRENCY) as place:
         rounds = [play(place, sizes, number) for number in range(1, sizes.rounds + 1)]
     return report(
         "throughput",

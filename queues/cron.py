@@ -104,11 +104,10 @@ class Scheduler(CronTable):
         marks |= self._set_back(marks, moment)
         marks |= self._tick(marks, moment)
         self._show_life_when_due()
-        if (
-            self.table.keys() - marks.keys()
-        ):  # the scheduler of another version took them out, during a deploy
-            return moment + timedelta(seconds=RECONNECT)
-        return min((marks[name].due for name in self.table), default=None)
+        dues = [mark.due for mark in marks.values()]
+        if self.table.keys() - marks.keys():  # taken out by the scheduler of another version, during a deploy
+            dues.append(moment + timedelta(seconds=RECONNECT))
+        return min(dues, default=None)
 
     # The table.
 

@@ -75,13 +75,15 @@ def count(queue: str | None = None) -> int:
 
 
 def page(queue: str | None = None, *, offset: int = 0, limit: int = 20) -> list[DeadLetter]:
-    """Some of them, the latest first. Two round trips. Raises `UnknownQueue`."""
+    """Some, the latest first, without those that have lapsed. Two round trips. Raises `UnknownQueue`."""
     names = _names(queue)
     with redis().pipeline(transaction=False) as pipeline:
         for name in names:
-            pipeline.zremrangebyscore(registry_key(name), 0, now().timestamp())  # as RQ's own readers do
-            pipeline.zrevrange(registry_key(name), 0, offset + limit - 1, withscores=True)
-        entries = pipeline.execute()[1::2]
+            # What has lapsed is left to the trim, which also gives up what waits for it.
+            pipeline.zrevrangebyscore(
+                registry_key(name), "+inf", now().timestamp(), start=0, num=offset + limit, withscores=True
+            )
+        entries = pipeline.execute()
     by_queue = [
         [(score, name, job_id.decode()) for job_id, score in found]
         for name, found in zip(names, entries, strict=True)

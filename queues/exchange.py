@@ -74,7 +74,7 @@ class Exchange:
         if self.is_draining and not self._slots.are_all_free:
             result = self._send([], slots=0, rest="draining")
             self._drain_for(result)
-            # No longer: the suspect has gone, to another worker say, or took too long.
+            # It may be over: the suspect went to another worker, say, or took too long. Then claim at once.
             return result if self.is_draining else replace(result, due_at=clock.now())
         rest: Rest = "suspect" if self.is_draining else "rest" if self._slots.are_all_free else ""
         result = self._send([], slots=self._slots.free, rest=rest)

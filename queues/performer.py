@@ -1,7 +1,14 @@
 """What a worker does on a job's thread: run it, tell how it ended, and go on with the next.
 
-Read `_run_until_nothing_is_left` first. RQ's `perform_job` runs the function and calls `_finalize_success` or
-`_finalize_failure`. A plain job has nothing but its result to be recorded: its end is one script call.
+    _run_until_nothing_is_left
+      ├─ _run ─▶ RQ's perform_job ─▶ Job.perform: the function, within its time limit
+      │            ├─ returned ─▶ _finalize_success ─▶ finish.succeeded
+      │            └─ raised ───▶ _finalize_failure: is it still ours? ─▶ RQ tells the exception handlers
+      │                             ─▶ handle_job_failure ─▶ finish.to_be_retried, or finish.failed
+      └─ exchange.next: the end goes out, the thread's next job comes in
+
+So ends a *plain* job (`finish.is_plain`): by one script call. One with callbacks, say, takes RQ's own way,
+which is what the calls of `super()` are.
 """
 
 from __future__ import annotations

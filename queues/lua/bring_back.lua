@@ -1,4 +1,6 @@
 -- Part of claim.lua: put back on their queues the delayed jobs that are due, and the running ones whose worker died.
+-- Collects for it `due_at`, when the next thing is due (Unix time; math.huge = nothing), and `quarantined`, the ids of
+-- jobs that stalled twice.
 --
 -- cost     per queue ZRANGE for the delayed, ZRANGE for the running; per job that comes back about five commands
 
@@ -6,9 +8,9 @@
 
 local due_at, quarantined = math.huge, {}
 local MOVED_AT_ONCE = 100 -- bounds the time of one call
--- A lock that lapses is seen at once by whoever lives. When it was not, all workers were away; or Redis' clock was set
--- forward, and the owner lives: it gets the time to renew its lock. Once: a lone worker that dies young, again and again,
--- would put it off for ever.
+-- Workers see a lapsed lock at once. One that lapsed LATE seconds ago was seen by nobody: all workers were away, or Redis'
+-- clock was set forward and the owner lives. So it is spared, GRACE seconds for the owner to renew it; but once only, or
+-- a lone worker that dies young again and again would put the job off for ever.
 local LATE, GRACE = 10, 30 -- seconds
 
 local function due_next(at) if at and tonumber(at) < due_at then due_at = tonumber(at) end end
@@ -48,7 +50,10 @@ local function quarantine(queue, job, now, now_text, text)
   redis.call('HDEL', hash, 'stalls') -- requeued by an operator it has two lives again
   redis.call('ZADD', 'rq:failed:' .. queue, ttl < 0 and '+inf' or math.floor(now + ttl), job)
   redis.call('XADD', 'rq:results:' .. job, 'MAXLEN', 10, '*', 'type', '2', 'exc_string', text)
-  if ttl > 0 then redis.call('EXPIRE', 'rq:results:' .. job, ttl) end
+  if ttl > 0 then
+    redis.call('EXPIRE', hash, ttl)
+    redis.call('EXPIRE', 'rq:results:' .. job, ttl)
+  end
   settle(job, 'failed', now_text, name, batches, webhook)
   quarantined[#quarantined + 1] = job
 end
@@ -65,7 +70,7 @@ local function parts(member)
   return job or member, execution or ''
 end
 
--- `spared`: until when; a lock that lapses then was not renewed since.
+-- The job's hash keeps the new lapse as `spared`: a lock that lapses at just that time was not renewed since.
 local function spare(queue, member, lapsed, now)
   local running, hash = 'rq:wip:' .. queue, 'rq:job:' .. parts(member)
   if redis.call('EXISTS', hash) == 0 or redis.call('HGET', hash, 'spared') == lapsed then return false end

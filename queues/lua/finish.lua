@@ -11,7 +11,8 @@
 
 -- include release
 
--- Most jobs have nobody who waits for them, and need none of this.
+-- The include stands within the function: its many functions are made only when somebody waits for the job, which is
+-- rare. At the margin, since scripts.py finds includes there only.
 local function settle_for(...)
 -- include settle
   settle(...)

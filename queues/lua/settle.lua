@@ -12,6 +12,7 @@
 
 -- include push
 
+local UNTIL_TRIMMED = 86400 -- seconds, more than any pause between two trims
 local LARGEST_RESULT = 87384 -- characters of base64: 64 KiB of JSON; a larger result is left out of a webhook
 local settle
 
@@ -24,8 +25,8 @@ local function lay_to_rest(job, status, registry, at)
   local hash = 'rq:job:' .. job
   local keep = tonumber(redis.call('HGET', hash, 'failure_ttl') or '604800')
   redis.call('HSET', hash, 'status', status, 'ended_at', at)
-  redis.call('EXPIRE', hash, keep)
-  redis.call('ZADD', registry, unix_time() + keep, job)
+  if keep >= 0 then redis.call('EXPIRE', hash, keep) end -- -1 = for ever
+  redis.call('ZADD', registry, keep < 0 and '+inf' or unix_time() + keep, job)
   return keep
 end
 
@@ -112,14 +113,14 @@ local function bury_callback(batch, at)
   local keep = lay_to_rest(batch, 'failed', 'rq:failed:' .. queue, at)
   local text = redis.call('HGET', 'clianta:batch:' .. batch, 'failure')
   redis.call('XADD', 'rq:results:' .. batch, 'MAXLEN', 10, '*', 'type', '2', 'exc_string', text)
-  redis.call('EXPIRE', 'rq:results:' .. batch, keep)
+  if keep >= 0 then redis.call('EXPIRE', 'rq:results:' .. batch, keep) end
   settle(batch, 'failed', at, queue, unpack(redis.call('HMGET', 'rq:job:' .. batch, 'batch', 'webhook')))
 end
 
--- A dead letter's hash may lapse before the trim looks, which could not tell then who waits for it.
-local function outlive(job, seconds)
+-- A dead letter's hash lapses with it, and the trim that looks afterwards could not tell then who waits for it.
+local function outlive(job)
   local left = redis.call('TTL', 'rq:job:' .. job)
-  if left >= 0 and left < seconds then redis.call('EXPIRE', 'rq:job:' .. job, seconds) end
+  if left >= 0 then redis.call('EXPIRE', 'rq:job:' .. job, left + UNTIL_TRIMMED) end
 end
 
 local function count(batch, job, outcome, at)
@@ -128,10 +129,9 @@ local function count(batch, job, outcome, at)
     -- Each job counts once, however often it runs.
     if redis.call('SREM', key .. ':waiting', job) == 0 and redis.call('SREM', key .. ':failed', job) == 0 then return end
   else
+    outlive(job)
     if redis.call('SMOVE', key .. ':waiting', key .. ':failed', job) == 0 then return end
-    local left = math.max(1, redis.call('TTL', key))
-    redis.call('EXPIRE', key .. ':failed', left)
-    outlive(job, left)
+    redis.call('EXPIRE', key .. ':failed', math.max(1, redis.call('TTL', key)))
     if redis.call('HGET', key, 'on_failure') == 'fail' then bury_callback(batch, at) end
   end
   complete_when_done(batch, at)

@@ -18,6 +18,31 @@ def test_there_are_benchmarks() -> None:
     assert {"throughput", "budget", "latency", "scale", "events"} <= set(BENCHMARKS)
 
 
+def test_make_bench_measures_both_profiles_where_they_have_goals() -> None:
+    done = subprocess.run(
+        ["bash", "-c", f"{_recipe()}\nexit $failed"], capture_output=True, text=True, check=False
+    )
+    ran = [line.split()[2:] for line in done.stdout.splitlines()]
+    assert done.returncode == 0
+    assert sorted({name for name, *_ in ran}) == sorted(f"bench.{name}" for name in BENCHMARKS)
+    for name in ("bench.budget", "bench.latency"):
+        assert [name, "--profile", "standard"] in ran
+        assert [name, "--profile", "frugal"] in ran
+
+
+def _recipe() -> str:
+    """What `make bench` would run, with an echo in the place of Python."""
+    dry = subprocess.run(
+        ["make", "--dry-run", "--silent", "bench", "BENCH=no"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    recipe = dry.stdout[dry.stdout.index("failed=0") :].rsplit("exit", 1)[0]
+    return recipe.replace("no/bin/python", "echo no/bin/python")
+
+
 @pytest.mark.parametrize("name", BENCHMARKS)
 def test_the_documents_say_what_is_measured(name: str) -> None:
     text = (ROOT / "docs" / "benchmarks.md").read_text()

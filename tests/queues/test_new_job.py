@@ -9,7 +9,7 @@ import pytest
 from rq import Retry
 from rq.queue import Queue
 
-from queues import enqueue
+from queues import clock, enqueue
 from queues.chains import chain
 from queues.connection import redis
 from queues.job import Job
@@ -67,3 +67,12 @@ def test_what_cannot_be_a_job_is_refused_before_anything_is_written(clean_redis:
     with pytest.raises(TypeError, match="JSON"):
         enqueue.enqueue(NewJob("analytics", FUNC, "j1", {"what": object()}))
     assert redis().keys("*") == []
+
+
+def test_a_retry_s_wait_is_spread_by_a_fifth_to_both_sides(clean_redis: None) -> None:
+    job = Job("a", connection=redis())
+    job.retries_left, job.retry_intervals = 1, [1, 5, 30]
+
+    waits = [job.retry_due() - clock.now() for _ in range(300)]
+
+    assert 23.9 < min(waits) < 26 < 34 < max(waits) < 36.1

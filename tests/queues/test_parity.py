@@ -10,6 +10,7 @@ import zlib
 from base64 import b64decode
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
+from math import ceil, isinf
 from typing import Any
 
 import pytest
@@ -31,6 +32,7 @@ TIME = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+Z")
 # Belongs to workers, not to jobs; or is ours beside RQ's.
 LEFT_OUT = re.compile(r"rq:worker|rq:workers|rq:clean_|clianta:|test:")
 TTL_SLACK = 10  # seconds between the two runs
+SOON = 3  # seconds; a retry is due a second after its failure, more or less
 
 Keys = dict[str, Any]
 Run = Callable[[StartWorker, Callable[[], bool]], None]
@@ -78,7 +80,7 @@ def read(key: str) -> Any:
         case "hash":
             return {n.decode(): neutral(n.decode(), v) for n, v in redis().hgetall(key).items()}
         case "zset":
-            return [member.decode() for member in redis().zrange(key, 0, -1)]
+            return [(m.decode(), distance(score)) for m, score in redis().zrange(key, 0, -1, withscores=True)]
         case "set":
             return sorted(member.decode() for member in redis().smembers(key))
         case "list":
@@ -89,6 +91,11 @@ def read(key: str) -> Any:
             ]
         case kind:
             raise AssertionError(f"{key} is a {kind}")
+
+
+def distance(moment: float) -> float:
+    """From now, as roughly as a lifetime; what is due within a few seconds is due now."""
+    return moment if isinf(moment) else ceil((moment - time.time() - SOON) / TTL_SLACK)
 
 
 def neutral(name: str, value: bytes) -> Any:

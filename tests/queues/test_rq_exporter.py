@@ -65,6 +65,8 @@ def test_rq_exporter_counts_our_jobs_and_workers(start_worker: StartWorker, expo
 
 def test_a_scrape_writes_nothing(exporter: Server) -> None:
     enqueue_many([new_job("noop", f"n{number}", payload="") for number in range(3)])
+    redis().zadd("rq:failed:analytics", {"lapsed": 1})
+    redis().zadd("rq:wip:analytics", {"stalled:execution": 1})
     before = {key: redis().dump(key) for key in redis().scan_iter()}
 
     assert scrape(exporter)['rq_jobs{queue="analytics",status="queued"}'] == 3
