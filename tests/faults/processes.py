@@ -79,7 +79,7 @@ class Nursery:
     def living(self) -> list[psutil.Process]:
         """Every process that descends from ours, orphans of killed ones included."""
         found = psutil.Process(self._own.pid).children(recursive=True)
-        return [child for child in found if child.status() != psutil.STATUS_ZOMBIE]
+        return [child for child in found if _is_living(child)]
 
     def stop_all(self) -> list[psutil.Process]:
         """SIGTERM to all that live; returns what is left of them all, which is killed."""
@@ -106,3 +106,10 @@ class Nursery:
         answer = json.loads(self._own.stdout.readline())
         assert answer is None or isinstance(answer, int)
         return answer
+
+
+def _is_living(process: psutil.Process) -> bool:
+    try:
+        return bool(process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:  # it has ended since it was found
+        return False
