@@ -33,7 +33,7 @@ def test_make_bench_measures_both_profiles_where_they_have_goals() -> None:
 def _recipe() -> str:
     """What `make bench` would run, with an echo in the place of Python."""
     dry = subprocess.run(
-        ["make", "--dry-run", "--silent", "bench", "BENCH=no"],
+        ["make", "--dry-run", "--silent", "bench", "BENCH=no", "ARGS="],
         cwd=ROOT,
         capture_output=True,
         text=True,

@@ -7,6 +7,7 @@ import random
 import signal
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -81,4 +82,28 @@ def test_a_redis_that_hangs_loses_no_job_and_repeats_none(
     wait_for_ends(ids, timeout=100)
     assert ledger.count("start") == ledger.count("end") == dict.fromkeys(ids, 1)
     assert [worker.code() for worker in workers] == [None, None]
+    assert_nothing_is_under_way()
+
+
+def test_jobs_that_run_through_a_failover_end_once_when_there_is_a_master_again(
+    start_worker: StartWorker, ledger: Ledger, tmp_path: Path
+) -> None:
+    """The worker's connections lead to what is a replica now: it takes no write until it is promoted."""
+    gate = tmp_path / "gate"
+    worker = start_worker()
+    enqueue_many([new_job("wait_for_file", job_id, path=str(gate)) for job_id in ("one", "two")])
+    wait_until(lambda: ledger.count("start") == {"one": 1, "two": 1})
+    redis().execute_command("REPLICAOF", "127.0.0.1", "1")
+    try:
+        gate.touch()
+        wait_until(lambda: ledger.count("end") == {"one": 1, "two": 1})
+        wait_until(lambda: "read only replica" in worker.log.read_text(), what="a write that it refuses")
+        assert not has_finished("one")
+    finally:
+        redis().execute_command("REPLICAOF", "NO", "ONE")
+    wait_for_ends(["one", "two"])
+    after = enqueue_work(20, 0)
+    wait_for_ends(after)
+    assert ledger.count("start") == ledger.count("end") == dict.fromkeys(["one", "two", *after], 1)
+    assert worker.code() is None
     assert_nothing_is_under_way()

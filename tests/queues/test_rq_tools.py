@@ -209,3 +209,13 @@ def test_rq_info_loses_no_job_of_a_killed_worker(start_worker: StartWorker) -> N
     wait_until(lambda: status_of("orphan") == "finished")
     assert ledger() == ["orphan started", "orphan started", "orphan ended"]
     assert pickles.found() == []
+
+
+def test_rq_requeue_wakes_our_idle_worker(start_worker: StartWorker) -> None:
+    start_worker(**FAST)
+    enqueue(new_job("fail_until", "dead", key="test:mended", what="dead"))
+    wait_until(lambda: status_of("dead") == "failed")
+    redis().set("test:mended", 1)
+    rq("requeue", "--queue", "analytics", "--all")
+    wait_until(lambda: status_of("dead") == "finished", timeout=5)  # it would look by itself after 30 s
+    assert ledger() == ["dead", "dead"]
