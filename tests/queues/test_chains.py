@@ -126,6 +126,7 @@ def test_a_quarantined_job_decides_about_the_rest_too(start_worker: StartWorker)
     start_worker(**FAST)
     wait_until(lambda: status_of("b") == "finished")
     assert status_of("a") == "failed"
+    assert redis().ttl("rq:job:a") > 0  # it lapses even if somebody takes it off its registry
 
 
 @pytest.mark.parametrize(
